@@ -1,0 +1,64 @@
+"""The contract of a component client.
+
+A client turns a :class:`Call` into the component's output or raises
+:class:`flowc_shim.contract.errors.FlowError` with the class and code of section 5 of
+``docs/language.md``. It never retries: budgets are the runner's.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from flowc_shim.contract.json_types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt at one step.
+
+    ``attempt`` is 1-based. ``run_id`` is a UUID text (Stepflow 0.11 refuses others), ``flow_id``
+    the plan's digest. ``idempotency_key`` is the same over attempts and resumes. ``timeout``:
+    seconds that the call may take, None without a bound. ``cancelled`` is set when the run is
+    being stopped; a client that waits looks at it and ends with ``STOPPED``.
+    """
+
+    component: str
+    input: Json
+    attempt: int
+    run_id: str
+    flow_id: str
+    step_id: str
+    idempotency_key: str
+    timeout: float | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class CallHost(Protocol):
+    """What a component may ask of the run that called it."""
+
+    def put_blob(self, data: Json, blob_type: str) -> str:
+        """Store ``data`` (type ``data`` or ``flow``) and return its id."""
+
+    def get_blob(self, blob_id: str) -> tuple[Json, str]:
+        """Return data and type of a blob; raises FlowError BLOB_NOT_FOUND."""
+
+    def run_flow(
+        self, flow: Json, inputs: list[Json], max_concurrency: int | None, overrides: Json = None
+    ) -> list[Json]:
+        """Run a Stepflow flow given as data once per input.
+
+        Returns, in order, Stepflow FlowResults: ``{"outcome": "success", "result": …}``,
+        ``{"outcome": "failed", "error": {code, message}}`` or ``{"outcome": "skipped"}``.
+        """
+
+
+class ComponentClient(Protocol):
+    """One component class (an entry of ``plugins``), ready to be called from several threads."""
+
+    def call(self, call: Call, host: CallHost) -> Json:
+        """Return the component's output; raises FlowError."""
+
+    def close(self) -> None:
+        """End what was started: processes, connections."""

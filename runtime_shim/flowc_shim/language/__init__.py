@@ -1,0 +1,1 @@
+"""The flow language: values, paths, conditions and expressions. The checker uses it too."""

@@ -1,0 +1,1 @@
+"""State stores: where records, attempts and blobs of a run live."""
