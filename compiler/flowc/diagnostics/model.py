@@ -1,0 +1,127 @@
+"""What a diagnostic is, and the collection that the stages append to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Severity(str, Enum):
+    """How bad: errors stop the compilation at the next barrier, warnings and notes never do."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An entry of the registry: number, title, and the severity it has unless told otherwise."""
+
+    number: str
+    title: str
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A place in a source file; line and column count from 1, in code points.
+
+    ``length`` is the width of the caret run on that line (at least 1).
+    """
+
+    file: str
+    line: int
+    column: int
+    length: int = 1
+
+    def inside(self, offset: int, length: int = 1) -> Span:
+        """Return the span of ``length`` characters that begins ``offset`` after this one."""
+        return Span(self.file, self.line, self.column + offset, max(1, length))
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A span with a short text that is printed beside its carets."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. ``message``: lower case, no full stop, identifiers in backticks."""
+
+    code: Code
+    message: str
+    severity: Severity
+    primary: Label | None = None
+    secondary: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    hint: str | None = None
+
+
+class CompileError(Exception):
+    """Compilation ended with errors; the only exception of the public Python interface."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("; ".join(f"{d.code.number} {d.message}" for d in self.diagnostics[:5]))
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """Findings in the order they were made; sorting happens just before rendering."""
+
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def report(
+        self,
+        code: Code,
+        message: str,
+        at: Span | None,
+        *,
+        label: str = "",
+        hint: str | None = None,
+        secondary: Iterable[tuple[Span | None, str]] = (),
+        notes: Iterable[str] = (),
+        severity: Severity | None = None,
+    ) -> None:
+        """Append a finding; ``severity`` overrides the code's own."""
+        self.found.append(
+            Diagnostic(
+                code=code,
+                message=message,
+                severity=severity or code.severity,
+                primary=Label(at, label) if at is not None else None,
+                secondary=tuple(Label(span, text) for span, text in secondary if span is not None),
+                notes=tuple(notes),
+                hint=hint,
+            )
+        )
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything found so far stops the compilation."""
+        return any(d.severity is Severity.ERROR for d in self.found)
+
+    def raise_errors(self) -> None:
+        """Barrier: raise CompileError with everything found if any of it is an error."""
+        if self.has_errors:
+            raise CompileError(self.sorted())
+
+    def sorted(self) -> list[Diagnostic]:
+        """Return findings by file, line, column and code, each once."""
+        unique = dict.fromkeys(self.found)
+        return sorted(
+            unique,
+            key=lambda d: (
+                d.primary.span if d.primary else Span("", 0, 0),
+                d.code.number,
+                d.message,
+            ),
+        )
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.found)
