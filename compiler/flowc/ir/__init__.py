@@ -1,0 +1,1 @@
+"""The intermediate representation: Program, its placement on a stack, and the layout of units."""

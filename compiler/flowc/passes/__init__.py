@@ -1,0 +1,23 @@
+"""Passes over the Program, in the order in which they run."""
+
+from __future__ import annotations
+
+from flowc.passes.check_cycles import check_cycles
+from flowc.passes.check_skips import check_skips
+from flowc.passes.check_unreachable import check_unreachable
+from flowc.passes.compute_demand import compute_demand
+from flowc.passes.compute_skips import compute_skips
+from flowc.passes.context import Context, Pass
+
+PASSES: tuple[Pass, ...] = (
+    check_cycles,  # everything below walks the steps in order, so cycles are a barrier
+    compute_demand,
+    compute_skips,
+    check_skips,
+    check_unreachable,
+)
+
+BARRIERS: frozenset[Pass] = frozenset({check_cycles})
+"""Passes after which errors stop the compilation: going on would only report consequences."""
+
+__all__ = ["BARRIERS", "PASSES", "Context", "Pass"]

@@ -1,0 +1,75 @@
+"""Program + Placement + Layout → the plan that the shim reads."""
+
+from __future__ import annotations
+
+from flowc.ir.layout import Layout
+from flowc.ir.model import Call, Program, Step
+from flowc.ir.placement import Placement
+from flowc_shim.contract.plan import FINISH, ROOT, Plan, PlanCall, PlanLoop, PlanStep, PlanUnit
+from flowc_shim.contract.json_types import Json
+
+
+def build_plan(program: Program, placement: Placement, layout: Layout, routes: Json = None) -> Plan:
+    """Return the plan; ``routes`` go in for flows that components submit at run time."""
+    used = {
+        cls.name: cls for call in placement.calls.values() for cls in call.classes
+    }
+    classes = placement.stack.classes if routes is not None else used
+    units = {
+        unit.id: PlanUnit(unit.id, unit.kind, unit.scope, unit.steps, unit.after)
+        for unit in layout.units.values()
+    }
+    units[FINISH] = PlanUnit(FINISH, "finish", ROOT, (), layout.scopes[ROOT])
+    return Plan(
+        name=program.name,
+        project=placement.project,
+        branch=placement.branch,
+        steps={path: _step(step, placement) for path, step in program.steps.items()},
+        units=units,
+        output=program.output,
+        output_may_skip=program.output_may_skip,
+        variables=placement.variables,
+        classes={name: dict(classes[name].config) for name in sorted(classes)},
+        routes=routes,
+        input_schema=program.input_schema.value if program.input_schema else None,
+        output_schema=program.output_schema.value if program.output_schema else None,
+        step_schemas=_step_schemas(program),
+        enforce_schemas=program.enforce_schemas,
+        fail_fast=program.fail_fast,
+    )
+
+
+def _step_schemas(program: Program) -> dict[str, Json]:
+    found = {path: step.output_schema for path, step in program.steps.items() if step.output_schema}
+    found.update((path, schema.value) for path, schema in program.step_schemas.items())
+    return found
+
+
+def _step(step: Step, placement: Placement) -> PlanStep:
+    return PlanStep(
+        path=step.path,
+        scope=step.scope,
+        body=_body(step, placement),
+        reads=step.reads,
+        needs=step.needs,
+        when=step.when,
+        join_any=step.join_any,
+        guard=step.guard,
+        on_error=step.on_error,
+    )
+
+
+def _body(step: Step, placement: Placement) -> PlanCall | PlanLoop:
+    if isinstance(step.body, Call):
+        call = placement.calls[step.path]
+        return PlanCall(
+            step.body.component.value, call.candidates, step.body.input, call.timeout, call.retry
+        )
+    loop = step.body
+    return PlanLoop(
+        output=loop.output,
+        items=loop.items,
+        product=loop.product,
+        concurrency=placement.concurrency[step.path],
+        tolerance=loop.tolerance,
+    )

@@ -1,0 +1,115 @@
+"""Program: a flow with every name resolved and every dialect gone.
+
+A Program that exists is valid as far as names and shape go; it is the same under any stack. Steps
+are named by their *path*: the id behind the ids of the loops around it (``train/fit``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from flowc.diagnostics import Span
+from flowc.source.model import At, Needs, SourceRetry, SourceVariable
+from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.policies import FAIL, OnError, Tolerance
+from flowc_shim.language import values as v
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A component call; ``component`` is the path that the stack's routes resolve."""
+
+    component: At[str]
+    input: v.Value
+    input_span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A ``foreach``; its body is the scope named like the step's path."""
+
+    output: v.Value
+    items: v.Value | None = None
+    product: tuple[tuple[str, v.Value], ...] = ()
+    concurrency: int | v.VariableRef = 100
+    tolerance: Tolerance = Tolerance()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step, resolved.
+
+    ``data``: steps that its values and conditions read (of its own and outer scopes), for a loop
+    those of its body outside the loop too. ``reads``: all that must be terminal before it starts:
+    ``data``, ``needs`` and what the guard reads. ``may_skip``: its outcome may be ``skipped``.
+    """
+
+    path: str
+    scope: str
+    span: Span = field(compare=False)
+    body: Call | Loop
+    data: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    when: v.Condition | None = None
+    join_any: bool = False
+    guard: v.Guard = None
+    on_error: OnError = FAIL
+    timeout: At[float | v.VariableRef] | None = None
+    retry: SourceRetry | None = None
+    resources: At[str | Needs | v.VariableRef] | None = None
+    root: bool = False
+    plain: bool = True
+    may_skip: bool = False
+    tags: tuple[str, ...] = ()
+    output_schema: Json = None
+
+    @property
+    def id(self) -> str:
+        """Return the id within the scope."""
+        return self.path[len(self.scope) + 1 :] if self.scope else self.path
+
+
+@dataclass(frozen=True)
+class Program:
+    """A resolved flow. ``steps`` holds all scopes, outer steps before inner, in written order."""
+
+    name: str
+    file: str
+    span: Span = field(compare=False)
+    steps: Mapping[str, Step]
+    output: v.Value
+    input_schema: At[Json] | None = None
+    output_schema: At[Json] | None = None
+    step_schemas: Mapping[str, At[Json]] = field(default_factory=dict)
+    variables: tuple[SourceVariable, ...] = ()
+    fail_fast: bool = False
+    enforce_schemas: bool = True
+    implicit_defaults: bool = False
+    unconsumed_steps_run: bool = True
+    output_may_skip: bool = False
+    description: str | None = None
+    version: str | None = None
+    tags: tuple[str, ...] = ()
+    owner: str | None = None
+
+    @cached_property
+    def scopes(self) -> dict[str, tuple[str, ...]]:
+        """Return the step paths of each scope in written order; the root scope first."""
+        found: dict[str, list[str]] = {ROOT: []}
+        for path, step in self.steps.items():
+            found.setdefault(step.scope, []).append(path)
+            if isinstance(step.body, Loop):
+                found.setdefault(path, [])
+        return {scope: tuple(paths) for scope, paths in found.items()}
+
+    def scope_chain(self, scope: str) -> list[str]:
+        """Return ``scope`` and the scopes around it, innermost first, the root last."""
+        chain = [scope]
+        while scope != ROOT:
+            scope = self.steps[scope].scope
+            chain.append(scope)
+        return chain

@@ -1,0 +1,60 @@
+"""Placement: what a stack and an environment add to a Program: classes, numbers, variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flowc.source.model import Needs
+from flowc.source.stack_model import ComponentClass, Profile, Stack
+from flowc_shim.contract.plan import Candidate, PlanVariable
+from flowc_shim.contract.policies import DEFAULT_RETRY, Retry
+
+IN_CONTAINER = frozenset({"python", "command", "container"})
+"""Class types whose work is done in (or beside) the unit's own container."""
+
+HEAVY_CPU = 4.0
+"""Cores above which a container is not started only to look whether it is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCall:
+    """A component call on a stack. ``timeout`` in seconds; ``needs`` of the step, if it has any."""
+
+    candidates: tuple[Candidate, ...]
+    classes: tuple[ComponentClass, ...]
+    timeout: float | None = None
+    retry: Retry = DEFAULT_RETRY
+    needs: Needs | None = None
+    profile: Profile | None = None
+
+    @property
+    def in_container(self) -> bool:
+        """Whether the step's own resource needs belong on the unit's container."""
+        return any(cls.type in IN_CONTAINER for cls in self.classes)
+
+    @property
+    def heavy(self) -> bool:
+        """Whether the unit is too dear to be started only to look (``engine_rules`` 1)."""
+        if not self.in_container:
+            return False
+        if any(cls.type == "container" for cls in self.classes):
+            return True
+        needs = self.needs or Needs()
+        return bool(needs.gpu) or (needs.cpu or 0) > HEAVY_CPU
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """All of it: ``calls`` by step path, ``concurrency`` by loop path.
+
+    ``secrets``: plain values of secret variables (local runs only); they never enter a plan.
+    """
+
+    stack: Stack
+    calls: Mapping[str, PlacedCall]
+    concurrency: Mapping[str, int]
+    variables: tuple[PlanVariable, ...] = ()
+    secrets: Mapping[str, object] = field(default_factory=dict, repr=False)
+    project: str = ""
+    branch: str = ""

@@ -1,0 +1,390 @@
+"""Source → Program: every name becomes a path, or a diagnostic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+
+from flowc.diagnostics import Diagnostics, Span, codes
+from flowc.ir.model import Call, Loop, Program, Step
+from flowc.ir.references import rewrite, span_of, step_uses
+from flowc.source.model import SourceCall, SourceFlow, SourceLoop, SourceRetry, SourceStep
+from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.policies import OnError
+from flowc_shim.language import values as v
+from flowc_shim.language.expressions import (
+    ExpressionSyntaxError,
+    parse,
+    references,
+)
+
+MAX_LOOP_DEPTH = 10
+_ROOT_NAMES = frozenset({"input", "vars", "run", "steps"})
+_LATER_NAMES = {"state": "`while`", "iteration": "`while`", "trigger": "triggers"}
+
+
+@dataclass(slots=True)
+class _Scope:
+    """The steps that a place may name: its own scope's and the outer ones'."""
+
+    path: str
+    loops: tuple[tuple[str, str], ...]
+    """(id, path) of the loops around, outermost first."""
+    paths: dict[str, str]
+    """id → path, inner ids hiding outer ones."""
+
+
+@dataclass(slots=True)
+class _Resolver:
+    flow: SourceFlow
+    diagnostics: Diagnostics
+    steps: dict[str, Step] = field(default_factory=dict)
+    id_spans: dict[str, Span] = field(default_factory=dict)
+    inner_ids: dict[str, str] = field(default_factory=dict)
+    variables: frozenset[str] = frozenset()
+
+    def run(self) -> Program:
+        self.variables = frozenset(variable.name for variable in self.flow.variables)
+        self._remember_inner_ids(self.flow.steps, ROOT)
+        scope = self._enter(ROOT, self.flow.steps, (), {})
+        self._steps(self.flow.steps, scope)
+        flow = self.flow
+        return Program(
+            name=flow.name or "",
+            file=flow.file,
+            span=flow.span,
+            steps=self.steps,
+            output=self._value(flow.output, scope, None),
+            input_schema=flow.input_schema,
+            output_schema=flow.output_schema,
+            step_schemas=flow.step_schemas,
+            variables=flow.variables,
+            fail_fast=flow.fail_fast,
+            enforce_schemas=flow.facts.enforce_schemas,
+            implicit_defaults=flow.facts.implicit_defaults,
+            unconsumed_steps_run=flow.facts.unconsumed_steps_run,
+            output_may_skip=flow.facts.output_may_skip,
+            description=flow.description,
+            version=flow.version,
+            tags=flow.tags,
+            owner=flow.owner,
+        )
+
+    def _remember_inner_ids(self, steps: Iterable[SourceStep], scope: str) -> None:
+        for step in steps:
+            if isinstance(step.body, SourceLoop):
+                inner = _join(scope, step.id.value)
+                for child in step.body.steps:
+                    self.inner_ids.setdefault(child.id.value, inner)
+                self._remember_inner_ids(step.body.steps, inner)
+
+    def _enter(
+        self,
+        path: str,
+        steps: tuple[SourceStep, ...],
+        loops: tuple[tuple[str, str], ...],
+        outer: Mapping[str, str],
+    ) -> _Scope:
+        first: dict[str, Span] = {}
+        for step in steps:
+            name = step.id.value
+            if name in first:
+                self.diagnostics.report(
+                    codes.DUPLICATE_STEP,
+                    f"step `{name}` is defined twice in one scope",
+                    step.id.span,
+                    label="again here",
+                    secondary=[(first[name], "first here")],
+                    hint="give one of them another id",
+                )
+            first.setdefault(name, step.id.span)
+        return _Scope(path, loops, {**outer, **{name: _join(path, name) for name in first}})
+
+    def _steps(self, steps: tuple[SourceStep, ...], scope: _Scope) -> None:
+        for source in steps:
+            path = _join(scope.path, source.id.value)
+            if path in self.steps:
+                continue  # a duplicate, reported
+            self.id_spans[path] = source.id.span
+            self.steps[path] = self._step(source, path, scope)
+            if isinstance(source.body, SourceLoop):
+                self._loop_body(source, source.body, path, scope)
+
+    def _loop_body(self, source: SourceStep, loop: SourceLoop, path: str, outer: _Scope) -> None:
+        loops = (*outer.loops, (source.id.value, path))
+        if len(loops) > MAX_LOOP_DEPTH:
+            self.diagnostics.report(
+                codes.LOOPS_TOO_DEEP,
+                f"loop `{source.id.value}` is nested {len(loops)} deep; {MAX_LOOP_DEPTH} is the most",
+                source.id.span,
+                hint="move the inner loops into fewer levels with `product`",
+            )
+            return
+        inner = self._enter(path, loop.steps, loops, outer.paths)
+        self._steps(loop.steps, inner)
+        step = self.steps[path]
+        assert isinstance(step.body, Loop)
+        body = Loop(
+            output=self._value(loop.output, inner, None),
+            items=step.body.items,
+            product=step.body.product,
+            concurrency=loop.concurrency,
+            tolerance=loop.tolerance,
+        )
+        self.steps[path] = _with_body(step, body, self._outer_data(path, body, step.data))
+
+    def _outer_data(self, path: str, body: Loop, data: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what a loop reads: its own values, and what its body reads outside of it."""
+        prefix = path + "/"
+        found = dict.fromkeys(data)
+        for inner_path, inner in self.steps.items():
+            if inner_path.startswith(prefix) and inner.scope == path:
+                found.update(dict.fromkeys((*inner.data, *inner.needs)))
+        found.update(dict.fromkeys(use.step for use in step_uses(body.output)))
+        return tuple(step for step in found if not step.startswith(prefix))
+
+    def _step(self, source: SourceStep, path: str, scope: _Scope) -> Step:
+        body = self._body(source, path, scope)
+        when = source.when
+        if when is not None:
+            when = v.Condition(self._value(when.value, scope, path), when.test, when.at)
+        default = source.on_error.default
+        on_error = (
+            OnError() if default is None else OnError(self._value(default, scope, path))
+        )
+        retry = source.retry
+        if retry is not None and retry.condition is not None:
+            condition = self._value(retry.condition, scope, path, {"error"})
+            assert isinstance(condition, v.Expr)
+            retry = SourceRetry(retry.user, retry.platform, retry.timeout, condition, retry.span)
+        needs = tuple(
+            dict.fromkeys(
+                target
+                for need in source.needs
+                if (target := self._find(need.value, need.span, scope, path)) is not None
+            )
+        )
+        return Step(
+            path=path,
+            scope=scope.path,
+            span=source.id.span,
+            body=body,
+            data=_data_of(body, when, on_error),
+            needs=needs,
+            when=when,
+            join_any=source.join_any,
+            on_error=on_error,
+            timeout=source.timeout,
+            retry=retry,
+            resources=source.resources,
+            root=source.must_execute,
+            plain=source.plain,
+            tags=source.tags,
+            output_schema=source.output_schema,
+        )
+
+    def _body(self, source: SourceStep, path: str, scope: _Scope) -> Call | Loop:
+        body = source.body
+        if isinstance(body, SourceCall):
+            return Call(body.component, self._value(body.input, scope, path), body.input_span)
+        return Loop(
+            output=v.NULL,  # resolved once the inner scope is known
+            items=None if body.items is None else self._value(body.items, scope, path),
+            product=tuple((name, self._value(item, scope, path)) for name, item in body.product),
+            concurrency=body.concurrency,
+            tolerance=body.tolerance,
+        )
+
+    def _value(
+        self, value: v.Value, scope: _Scope, here: str | None, names: frozenset[str] | set[str] = frozenset()
+    ) -> v.Value:
+        return rewrite(value, lambda leaf: self._leaf(leaf, scope, here, names))
+
+    def _leaf(
+        self, leaf: v.Value, scope: _Scope, here: str | None, names: frozenset[str] | set[str]
+    ) -> v.Value:
+        if isinstance(leaf, v.StepRef):
+            found = self._find(leaf.step, span_of(leaf), scope, here)
+            return v.NULL if found is None else v.StepRef(
+                found, leaf.path, leaf.tolerant, leaf.on_skip, leaf.at
+            )  # fmt: skip
+        if isinstance(leaf, v.VariableRef):
+            self._check_variable(leaf.name, span_of(leaf), leaf.default is not None)
+        elif isinstance(leaf, v.ItemRef):
+            return v.ItemRef(self._loop(leaf.loop, span_of(leaf), scope), leaf.path, leaf.at)
+        elif isinstance(leaf, v.IndexRef):
+            return v.IndexRef(self._loop(leaf.loop, span_of(leaf), scope), leaf.at)
+        elif isinstance(leaf, v.Expr):
+            return self._expression(leaf, scope, here, names)
+        return leaf
+
+    def _find(self, name: str, span: Span | None, scope: _Scope, here: str | None) -> str | None:
+        path = scope.paths.get(name)
+        if path is not None and path == here:
+            self.diagnostics.report(
+                codes.SELF_REFERENCE,
+                f"step `{name}` refers to itself",
+                span,
+                label="this is the step itself",
+                hint="refer to an earlier step, or remove the reference",
+            )
+            return None
+        if path is not None and here is not None and here.startswith(path + "/"):
+            self.diagnostics.report(
+                codes.SELF_REFERENCE,
+                f"the body of loop `{name}` refers to the loop's own result",
+                span,
+                hint="refer to an inner step instead",
+            )
+            return None
+        if path is None and name in self.inner_ids:
+            loop = self.inner_ids[name]
+            self.diagnostics.report(
+                codes.STEP_IN_OTHER_SCOPE,
+                f"step `{name}` is inside loop `{loop}`, which hands out only its `output`",
+                span,
+                hint=f"add it to the `output` of `{loop}` and refer to `{loop}`",
+            )
+        elif path is None:
+            self._unknown(name, span, scope)
+        return path
+
+    def _unknown(self, name: str, span: Span | None, scope: _Scope) -> None:
+        near = get_close_matches(name, list(scope.paths), n=1)
+        secondary = []
+        if near:
+            steps = {step.id.value: step.id.span for step in _all_steps(self.flow.steps)}
+            secondary = [(steps.get(near[0]), "did you mean this one?")]
+        self.diagnostics.report(
+            codes.UNKNOWN_STEP,
+            f"`{name}` is not a step of this flow",
+            span,
+            label="no step has this id",
+            secondary=secondary,
+            hint=f"write `{near[0]}`" if near else "refer to the id of a step in `steps`",
+        )
+
+    def _loop(self, name: str | None, span: Span | None, scope: _Scope) -> str | None:
+        if name is None:
+            if scope.loops:
+                return scope.loops[-1][1]
+            self.diagnostics.report(
+                codes.UNKNOWN_LOOP,
+                "there is no `foreach` around this value",
+                span,
+                hint="`$item` and `$index` belong inside a loop's `steps` or `output`",
+            )
+            return None
+        for loop, path in reversed(scope.loops):
+            if loop == name:
+                return path
+        known = ", ".join(f"`{loop}`" for loop, _ in scope.loops) or "none"
+        self.diagnostics.report(
+            codes.UNKNOWN_LOOP,
+            f"no loop `{name}` is around this value",
+            span,
+            hint=f"loops around it: {known}",
+        )
+        return None
+
+    def _check_variable(self, name: str, span: Span | None, has_default: bool) -> None:
+        if name in self.variables or has_default:
+            return
+        near = get_close_matches(name, sorted(self.variables), n=1)
+        self.diagnostics.report(
+            codes.UNKNOWN_VARIABLE,
+            f"`{name}` is not a variable of this flow",
+            span,
+            hint=f"write `{near[0]}`"
+            if near
+            else "declare it in `schemas.properties.variables`, or give a `default`",
+        )
+
+    def _expression(
+        self, expr: v.Expr, scope: _Scope, here: str | None, names: frozenset[str] | set[str]
+    ) -> v.Value:
+        span = span_of(expr)
+        try:
+            found = references(parse(expr.text))
+        except ExpressionSyntaxError as error:
+            self.diagnostics.report(
+                codes.EXPRESSION_SYNTAX,
+                str(error),
+                span.inside(error.offset, error.length) if span else None,
+                hint="`docs/language.md`, section 6, has the grammar",
+            )
+            return expr
+        steps: dict[str, str] = {}
+        for ref in found:
+            at = span.inside(ref.offset, ref.length) if span else None
+            if ref.root == "steps" and ref.step is not None:
+                path = self._find(ref.step, at, scope, here)
+                if path is not None:
+                    steps[ref.step] = path
+            else:
+                self._check_name(ref.root, ref.path, at, scope, names)
+        return v.Expr(expr.text, tuple(sorted(steps.items())), expr.at)
+
+    def _check_name(
+        self,
+        root: str,
+        path: tuple[str | int, ...],
+        at: Span | None,
+        scope: _Scope,
+        names: frozenset[str] | set[str],
+    ) -> None:
+        known = _ROOT_NAMES | names | ({"item", "index"} if scope.loops else set())
+        if root in known:
+            if root == "vars" and path and isinstance(path[0], str):
+                self._check_variable(path[0], at, has_default=False)
+            return
+        if root in _LATER_NAMES:
+            self.diagnostics.report(
+                codes.NOT_BUILT_YET, f"`{root}` belongs to {_LATER_NAMES[root]}, not built yet", at
+            )
+            return
+        near = get_close_matches(root, sorted(known), n=1)
+        self.diagnostics.report(
+            codes.EXPRESSION_NAME,
+            f"`{root}` is not a name here",
+            at,
+            hint=f"write `{near[0]}`"
+            if near
+            else f"known names: {', '.join(f'`{name}`' for name in sorted(known))}",
+        )
+
+
+def _join(scope: str, name: str) -> str:
+    return f"{scope}/{name}" if scope else name
+
+
+def _all_steps(steps: Iterable[SourceStep]) -> Iterable[SourceStep]:
+    for step in steps:
+        yield step
+        if isinstance(step.body, SourceLoop):
+            yield from _all_steps(step.body.steps)
+
+
+def _data_of(body: Call | Loop, when: v.Condition | None, on_error: OnError) -> tuple[str, ...]:
+    values: list[v.Value] = []
+    if isinstance(body, Call):
+        values.append(body.input)
+    else:
+        values.extend([body.items] if body.items is not None else [])
+        values.extend(value for _, value in body.product)
+    values.extend([when.value] if when is not None else [])
+    values.extend([on_error.default] if on_error.default is not None else [])
+    return tuple(dict.fromkeys(use.step for value in values for use in step_uses(value)))
+
+
+def _with_body(step: Step, body: Loop, data: tuple[str, ...]) -> Step:
+    return replace(step, body=body, data=data)
+
+
+def resolve(flow: SourceFlow, diagnostics: Diagnostics) -> Program:
+    """Return the Program of ``flow``; problems with names go to ``diagnostics``.
+
+    The result is only meaningful if no error was reported.
+    """
+    return _Resolver(flow, diagnostics).run()

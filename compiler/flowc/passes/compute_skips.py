@@ -1,0 +1,57 @@
+"""Find out which steps may end `skipped`.
+
+Normative text: section 4 of ``docs/language.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flowc.ir.graph import in_order
+from flowc.ir.model import Call, Program, Step
+from flowc.ir.references import StepUse, step_uses
+from flowc.passes.check_cycles import scope_edges
+from flowc.passes.context import Context
+from flowc_shim.language import values as v
+
+
+def compute_skips(program: Program, ctx: Context) -> Program:
+    """Set ``may_skip`` on every step, outer scopes first."""
+    steps = dict(program.steps)
+    for scope in program.scopes:
+        for path in in_order(scope_edges(program, scope)):
+            step = steps[path]
+            steps[path] = replace(step, may_skip=_may_skip(step, steps))
+    return replace(program, steps=steps)
+
+
+def _never_false(condition: v.Condition) -> bool:
+    return isinstance(condition.value, v.Literal) and condition.value.value is True
+
+
+def _may_skip(step: Step, steps: dict[str, Step]) -> bool:
+    if step.when is not None and not _never_false(step.when):
+        return True
+    own = own_uses(step)
+    if step.join_any:
+        edges = [steps[use.step].may_skip for use in own] + [
+            steps[need].may_skip for need in step.needs
+        ]
+        return bool(edges) and all(edges)
+    return any(steps[use.step].may_skip for use in own if not use.tolerant) or any(
+        steps[need].may_skip for need in step.needs
+    )
+
+
+def own_uses(step: Step) -> list[StepUse]:
+    """Return the uses by the step's own values (a loop's body skips by itself)."""
+    values: list[v.Value] = []
+    if isinstance(step.body, Call):
+        values.append(step.body.input)
+    else:
+        if step.body.items is not None:
+            values.append(step.body.items)
+        values.extend(value for _, value in step.body.product)
+    if step.when is not None:
+        values.append(step.when.value)
+    return [use for value in values for use in step_uses(value)]

@@ -1,0 +1,68 @@
+"""Project: flows, environments, triggers and bindings, as decoded from ``flowc.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flowc.diagnostics import Span
+from flowc.source.model import At, Needs
+from flowc_shim.contract.json_types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A cron trigger: five-field expression, IANA time zone, input with ``$trigger`` forms."""
+
+    cron: At[str]
+    timezone: At[str] | None
+    input: Json
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFlow:
+    """A flow of the project: its file, and when and how often it may run."""
+
+    name: str
+    file: At[str]
+    triggers: tuple[Trigger, ...] = ()
+    strategy: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A named pairing of a stack with variables. ``triggers``: per-flow overrides."""
+
+    name: str
+    stack: At[str]
+    span: Span
+    protected: bool = False
+    variables: Mapping[str, Json] = field(default_factory=dict)
+    variable_spans: Mapping[str, Span] = field(default_factory=dict)
+    triggers: Mapping[str, tuple[Trigger, ...]] = field(default_factory=dict)
+    strategies: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StepBinding:
+    """What a step (``flow/loop/step``) gets in the named environments (all if empty)."""
+
+    step: At[str]
+    span: Span
+    environments: tuple[At[str], ...] = ()
+    plugin: At[str] | None = None
+    resources: At[str | Needs] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A whole project file."""
+
+    name: str
+    file: str
+    span: Span
+    flows: Mapping[str, ProjectFlow]
+    environments: Mapping[str, Environment]
+    default_environment: At[str] | None = None
+    bindings: tuple[StepBinding, ...] = ()

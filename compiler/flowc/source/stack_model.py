@@ -1,0 +1,103 @@
+"""Stack: where flows may run, as decoded from a stack file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flowc.diagnostics import Span
+from flowc.source.model import At, Needs
+from flowc_shim.contract.json_types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named resource profile: portable needs, and what only a cluster understands."""
+
+    name: str
+    needs: Needs
+    span: Span
+    gpu_type: str | None = None
+    machine_type: str | None = None
+    preemptible: bool = False
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Json, ...] = ()
+    queue: str | None = None
+    compute: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentClass:
+    """An entry of ``plugins``.
+
+    ``config``: everything a client needs at run time, plain JSON (``type`` first), with
+    ``${VAR}`` interpolated and secrets as ``{"secret": name}``. ``resources``: what the class
+    says it has (profile resolved), None if it does not say. ``components``: names it serves,
+    None if unknown (a component server lists them only when it runs).
+    """
+
+    name: str
+    type: str
+    config: Mapping[str, Json]
+    span: Span
+    resources: Needs | None = None
+    profile: str | None = None
+    components: tuple[str, ...] | None = None
+    deploy: Json = None
+    input_schemas: Mapping[str, Json] = field(default_factory=dict)
+    output_schemas: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a route. ``component``: rewritten name template, None for ``/{component}``.
+
+    ``allow``/``deny`` are matched against the rewritten name, always.
+    """
+
+    component_class: At[str]
+    conditions: tuple[tuple[str, Json], ...] = ()
+    component: str | None = None
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A pattern and its rules, tried in order."""
+
+    pattern: At[str]
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSpec:
+    """A store: URL and options (``endpoint``, ``region``, secrets as ``{"secret": name}``)."""
+
+    url: str
+    span: Span
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One stack of a stack file."""
+
+    name: str
+    file: str
+    span: Span
+    classes: Mapping[str, ComponentClass]
+    routes: tuple[Route, ...]
+    target: str | None = None
+    target_span: Span | None = None
+    namespace: str | None = None
+    region: str | None = None
+    registry: str | None = None
+    unit_image: str | None = None
+    compute: str | None = None
+    variables: Mapping[str, Json] = field(default_factory=dict)
+    variable_spans: Mapping[str, Span] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    state_store: StoreSpec | None = None
+    artifact_store: StoreSpec | None = None
+    working_directory: str | None = None

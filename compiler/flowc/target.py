@@ -1,0 +1,58 @@
+"""What a target is: features and limits as data, checks that refuse, and an emitter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from flowc.diagnostics import Diagnostics
+from flowc.ir.layout import Layout
+from flowc.ir.model import Program
+from flowc.ir.placement import Placement
+from flowc_shim.contract.plan import Plan
+
+
+class Support(str, Enum):
+    """How a target supports a feature."""
+
+    NATIVE = "native"
+    LOWERED = "lowered"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSupport:
+    """A cell of the support matrix: how, and what that means or why not."""
+
+    support: Support
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """Everything that a target gets: the program, where it was placed, its units and its plan.
+
+    ``name``: the base of all names on the target (``<project>-<branch>-<flow>``).
+    """
+
+    program: Program
+    placement: Placement
+    layout: Layout
+    plan: Plan
+    name: str
+
+
+class Target(Protocol):
+    """A target; found by entry point (group ``flowc.targets``)."""
+
+    name: str
+    features: Mapping[str, FeatureSupport]
+    limits: Mapping[str, int]
+
+    def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
+        """Report, at source lines, what this target cannot run."""
+
+    def emit(self, compilation: Compilation) -> dict[str, str]:
+        """Return file name → text; called only if :meth:`check` reported no error."""

@@ -1,0 +1,132 @@
+"""Retry and error policies of a step, as plans carry them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flowc_shim.contract.errors import ErrorClass
+from flowc_shim.language import values as v
+from flowc_shim.language.decode import Spelling, decode_value, encode_value
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How often one error class is retried, and how long to wait before each retry.
+
+    ``max``: re-tries. ``delay``, ``cap``: seconds; the n-th wait is ``delay × factor^(n-1)``, at
+    most ``cap``. ``jitter``: wait a uniform random part of that (full jitter).
+    """
+
+    max: int = 0
+    delay: float = 5.0
+    factor: float = 2.0
+    cap: float = 60.0
+    jitter: bool = True
+
+    def wait(self, retry: int) -> float:
+        """Return the longest wait in seconds before re-try number ``retry`` (from 1)."""
+        growth = self.factor ** min(retry - 1, 64)
+        return float(min(self.cap, self.delay * growth))
+
+    def total_wait(self) -> float:
+        """Return the sum of all waits in seconds, without jitter."""
+        return sum(self.wait(n) for n in range(1, self.max + 1))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan form."""
+        return {
+            "max": self.max,
+            "delay": self.delay,
+            "factor": self.factor,
+            "cap": self.cap,
+            "jitter": self.jitter,
+        }
+
+
+DEFAULT_USER = Budget(max=0)
+DEFAULT_PLATFORM = Budget(max=3)
+DEFAULT_TIMEOUT = Budget(max=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The budgets by class, and the condition that every re-try also needs."""
+
+    user: Budget = DEFAULT_USER
+    platform: Budget = DEFAULT_PLATFORM
+    timeout: Budget = DEFAULT_TIMEOUT
+    condition: v.Expr | None = None
+
+    def budget(self, error_class: ErrorClass) -> Budget:
+        """Return the budget of ``error_class``."""
+        return {
+            ErrorClass.USER: self.user,
+            ErrorClass.PLATFORM: self.platform,
+            ErrorClass.TIMEOUT: self.timeout,
+        }[error_class]
+
+    @property
+    def attempts(self) -> int:
+        """Return the most attempts that there can be: the first and every re-try."""
+        return 1 + self.user.max + self.platform.max + self.timeout.max
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan form."""
+        out = {name: getattr(self, name).to_json() for name in ("user", "platform", "timeout")}
+        if self.condition is not None:
+            out["if"] = encode_value(self.condition)
+        return out
+
+    @staticmethod
+    def from_json(raw: dict[str, Any]) -> Retry:
+        """Read back what :meth:`to_json` wrote."""
+        condition = decode_value(raw["if"], Spelling.PLAN) if "if" in raw else None
+        assert condition is None or isinstance(condition, v.Expr)
+        return Retry(
+            Budget(**raw["user"]), Budget(**raw["platform"]), Budget(**raw["timeout"]), condition
+        )
+
+
+DEFAULT_RETRY = Retry()
+
+
+@dataclass(frozen=True, slots=True)
+class OnError:
+    """What a failure that no budget retries becomes: the flow's failure, or a default.
+
+    ``default`` None: fail. Otherwise the value that the step then has (outcome ``defaulted``).
+    """
+
+    default: v.Value | None = None
+
+    @property
+    def handles(self) -> bool:
+        """Whether a failure is turned into a value."""
+        return self.default is not None
+
+
+FAIL = OnError()
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many items of a loop may fail: a count, or a share (0..1) of all items."""
+
+    count: int = 0
+    share: float | None = None
+
+    def allows(self, failed: int, items: int) -> bool:
+        """Whether a loop of ``items`` with ``failed`` failures still succeeds."""
+        if self.share is not None:
+            return failed <= self.share * items
+        return failed <= self.count
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan form."""
+        return {"share": self.share} if self.share is not None else {"count": self.count}
+
+    @staticmethod
+    def from_json(raw: dict[str, Any]) -> Tolerance:
+        """Read back what :meth:`to_json` wrote."""
+        return Tolerance(raw.get("count", 0), raw.get("share"))

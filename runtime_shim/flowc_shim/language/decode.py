@@ -1,0 +1,438 @@
+"""Decoding of values, in each spelling, and the encoding that plans use.
+
+The compiler decodes files with it (handing in where things stand and a reporter that collects),
+and the shim decodes plans and flows that arrive as data (where the first problem raises).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal as Word
+
+from flowc_shim.contract.json_types import Json
+from flowc_shim.language import values as v
+from flowc_shim.language.paths import Path, PathSyntaxError, parse_path, render_path
+
+
+class Spelling(Enum):
+    """Which forms are read: a dialect's, or the plan's own."""
+
+    MODERN = "modern"
+    CLASSIC = "classic"
+    FLOWC = "flowc"
+    PLAN = "plan"
+
+
+ProblemKind = Word[
+    "unknown_form", "unknown_key", "missing_key", "wrong_type", "path", "word", "not_built"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something a value cannot say; ``at`` is what ``locate`` gave for the place."""
+
+    kind: ProblemKind
+    message: str
+    at: object
+    hint: str | None = None
+
+
+class ValueSyntaxError(ValueError):
+    """A value that arrived as data is malformed."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+Locate = Callable[[Any, "str | int", Word["key", "value"]], object]
+
+
+def _nowhere(_container: Any, _key: str | int, _part: str) -> object:
+    return None
+
+
+def _raise(problem: Problem) -> None:
+    raise ValueSyntaxError(problem)
+
+
+JSON_SCHEMA_WORDS = frozenset({"$ref", "$defs", "$schema", "$id", "$comment", "$anchor"})
+
+_EXTRA: Mapping[str, tuple[str, ...]] = {
+    "$literal": (),
+    "$if": ("then", "else"),
+    "$coalesce": (),
+    "$step": ("path",),
+    "$input": (),
+    "$variable": ("default",),
+    "$expr": (),
+    "$item": (),
+    "$index": (),
+    "$run": (),
+    "$from": ("path", "onSkip"),
+}
+_MODERN = ("$literal", "$if", "$coalesce", "$step", "$input", "$variable")
+_FORMS: Mapping[Spelling, tuple[str, ...]] = {
+    Spelling.MODERN: _MODERN,
+    Spelling.CLASSIC: ("$literal", "$from"),
+    Spelling.FLOWC: (*_MODERN, "$expr", "$item", "$index", "$run"),
+    Spelling.PLAN: (*_MODERN, "$expr", "$item", "$index", "$run"),
+}
+NOT_BUILT = {
+    "$state": "`while`",
+    "$iteration": "`while`",
+    "$trigger": "triggers",
+    "$artifact": "artifacts",
+}
+
+
+@dataclass(slots=True)
+class _Decoder:
+    spelling: Spelling
+    locate: Locate = _nowhere
+    report: Callable[[Problem], None] = _raise
+    forms: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.forms = _FORMS[self.spelling]
+
+    def decode(self, raw: Any, at: object) -> v.Value:
+        if isinstance(raw, dict):
+            return self._mapping(raw, at)
+        if isinstance(raw, list):
+            return v.ListValue(
+                tuple(self.decode(item, self.locate(raw, i, "value")) for i, item in enumerate(raw)),
+                at,
+            )
+        return v.Literal(raw, at)
+
+    def _mapping(self, raw: dict[str, Any], at: object) -> v.Value:
+        for form in self.forms:
+            if form in raw:
+                self._check_extra_keys(raw, form)
+                value = getattr(self, "_" + form[1:])(raw, at)
+                assert value is not None
+                return value  # type: ignore[no-any-return]
+        for key in raw:
+            if key.startswith("$") and key not in JSON_SCHEMA_WORDS:
+                self._unknown_form(raw, key)
+        return v.ObjectValue(
+            tuple(
+                (key, self.decode(member, self.locate(raw, key, "value")))
+                for key, member in raw.items()
+            ),
+            at,
+        )
+
+    def _unknown_form(self, raw: dict[str, Any], key: str) -> None:
+        at = self.locate(raw, key, "key")
+        if self.spelling is Spelling.FLOWC and key in NOT_BUILT:
+            self.report(
+                Problem("not_built", f"`{key}` belongs to {NOT_BUILT[key]}, not built yet", at)
+            )
+        else:
+            known = ", ".join(f"`{form}`" for form in self.forms)
+            self.report(
+                Problem(
+                    "unknown_form",
+                    f"`{key}` is not a value form here (known: {known})",
+                    at,
+                    "write `$literal: …` around data that holds such a key",
+                )
+            )
+
+    def _check_extra_keys(self, raw: dict[str, Any], form: str) -> None:
+        allowed = set(_EXTRA[form]) | {form}
+        if form == "$step" and self.spelling is not Spelling.MODERN:
+            allowed |= {"onSkip"}
+        if form == "$expr" and self.spelling is Spelling.PLAN:
+            allowed |= {"steps"}
+        if form == "$step" and self.spelling is Spelling.PLAN:
+            allowed |= {"tolerant"}
+        for key in raw:
+            if key not in allowed:
+                self.report(
+                    Problem(
+                        "unknown_key",
+                        f"`{key}` is not a key of `{form}`",
+                        self.locate(raw, key, "key"),
+                        f"`{form}` takes {', '.join(f'`{k}`' for k in sorted(allowed - {form}))}"
+                        if len(allowed) > 1
+                        else f"`{form}` takes no other key",
+                    )
+                )
+
+    def _member(self, raw: dict[str, Any], key: str) -> v.Value:
+        return self.decode(raw[key], self.locate(raw, key, "value"))
+
+    def _text(self, raw: dict[str, Any], key: str) -> str:
+        text = raw[key]
+        if isinstance(text, str):
+            return text
+        self.report(
+            Problem(
+                "wrong_type", f"`{key}` takes a text", self.locate(raw, key, "value")
+            )
+        )
+        return ""
+
+    def _path(self, raw: dict[str, Any], key: str) -> Path:
+        if raw.get(key) is None:
+            return ()
+        text = self._text(raw, key)
+        try:
+            return parse_path(text)
+        except PathSyntaxError as error:
+            self.report(
+                Problem(
+                    "path",
+                    str(error),
+                    self.locate(raw, key, "value"),
+                    'write `name` for one field, or `$.a[0]["b"]`',
+                )
+            )
+            return ()
+
+    def _literal(self, raw: dict[str, Any], at: object) -> v.Value:
+        return v.Literal(plain(raw["$literal"]), at)
+
+    def _if(self, raw: dict[str, Any], at: object) -> v.Value:
+        if "then" not in raw:
+            self.report(
+                Problem("missing_key", "`$if` needs `then`", self.locate(raw, "$if", "key"))
+            )
+            return v.NULL
+        otherwise = self._member(raw, "else") if "else" in raw else None
+        return v.If(self._member(raw, "$if"), self._member(raw, "then"), otherwise, at)
+
+    def _coalesce(self, raw: dict[str, Any], at: object) -> v.Value:
+        if not isinstance(raw["$coalesce"], list):
+            self.report(
+                Problem(
+                    "wrong_type", "`$coalesce` takes a list", self.locate(raw, "$coalesce", "value")
+                )
+            )
+            return v.NULL
+        members = self._member(raw, "$coalesce")
+        assert isinstance(members, v.ListValue)
+        return v.Coalesce(tuple(_tolerate(member) for member in members.items), at)
+
+    def _step(self, raw: dict[str, Any], at: object) -> v.Value:
+        on_skip = self._member(raw, "onSkip") if "onSkip" in raw else None
+        return v.StepRef(
+            self._text(raw, "$step"),
+            self._path(raw, "path"),
+            tolerant=on_skip is not None or bool(raw.get("tolerant")),
+            on_skip=on_skip,
+            at=self.locate(raw, "$step", "value"),
+        )
+
+    def _input(self, raw: dict[str, Any], at: object) -> v.Value:
+        return v.InputRef(self._path(raw, "$input"), self.locate(raw, "$input", "value"))
+
+    def _variable(self, raw: dict[str, Any], at: object) -> v.Value:
+        path = self._path(raw, "$variable")
+        if not path or not isinstance(path[0], str):
+            self.report(
+                Problem(
+                    "path",
+                    "`$variable` takes a variable's name, with a path behind it if need be",
+                    self.locate(raw, "$variable", "value"),
+                )
+            )
+            return v.NULL
+        default = self._member(raw, "default") if "default" in raw else None
+        return v.VariableRef(
+            path[0], path[1:], default, self.locate(raw, "$variable", "value")
+        )
+
+    def _expr(self, raw: dict[str, Any], at: object) -> v.Value:
+        steps = raw.get("steps") if self.spelling is Spelling.PLAN else None
+        return v.Expr(
+            self._text(raw, "$expr"),
+            tuple(sorted((steps or {}).items())),
+            self.locate(raw, "$expr", "value"),
+        )
+
+    def _item(self, raw: dict[str, Any], at: object) -> v.Value:
+        here = self.locate(raw, "$item", "value")
+        spec = raw["$item"]
+        if isinstance(spec, dict):
+            loop = self._text(spec, "loop") if "loop" in spec else None
+            for key in spec:
+                if key not in ("loop", "path"):
+                    self.report(
+                        Problem(
+                            "unknown_key",
+                            f"`{key}` is not a key of `$item`",
+                            self.locate(spec, key, "key"),
+                            "`$item` takes a path, or `loop` and `path`",
+                        )
+                    )
+            return v.ItemRef(loop, self._path(spec, "path"), here)
+        return v.ItemRef(None, self._path(raw, "$item"), here)
+
+    def _index(self, raw: dict[str, Any], at: object) -> v.Value:
+        here = self.locate(raw, "$index", "value")
+        spec = raw["$index"]
+        if isinstance(spec, dict) and set(spec) == {"loop"}:
+            return v.IndexRef(self._text(spec, "loop"), here)
+        if spec is not True:
+            self.report(Problem("wrong_type", "`$index` takes `true` or `{loop: id}`", here))
+        return v.IndexRef(None, here)
+
+    def _run(self, raw: dict[str, Any], at: object) -> v.Value:
+        return v.RunRef(self._path(raw, "$run"), self.locate(raw, "$run", "value"))
+
+    def _from(self, raw: dict[str, Any], at: object) -> v.Value:
+        source = raw["$from"]
+        here = self.locate(raw, "$from", "value")
+        if not isinstance(source, dict):
+            self.report(Problem("wrong_type", "`$from` takes a mapping", here))
+            return v.NULL
+        path = self._path(raw, "path")
+        if "step" in source:
+            tolerant, on_skip = self._classic_on_skip(raw)
+            return v.StepRef(
+                self._text(source, "step"), path, tolerant, on_skip,
+                self.locate(source, "step", "value"),
+            )  # fmt: skip
+        if "workflow" in source:
+            if source["workflow"] != "input":
+                self.report(
+                    Problem(
+                        "word", "`workflow` takes `input`", self.locate(source, "workflow", "value")
+                    )
+                )
+            return v.InputRef(path, here)
+        if "variable" in source:
+            default = self._member(source, "default") if "default" in source else None
+            name = self._path(source, "variable") or ("",)
+            return v.VariableRef(
+                str(name[0]), (*name[1:], *path), default, self.locate(source, "variable", "value")
+            )
+        self.report(
+            Problem("missing_key", "`$from` needs `step`, `workflow` or `variable`", here)
+        )
+        return v.NULL
+
+    def _classic_on_skip(self, raw: dict[str, Any]) -> tuple[bool, v.Value | None]:
+        spec = raw.get("onSkip")
+        if spec is None:
+            return False, None
+        action = spec.get("action") if isinstance(spec, dict) else None
+        if action == "skip":
+            return False, None
+        if action == "useDefault":
+            value = self._member(spec, "defaultValue") if "defaultValue" in spec else None
+            return True, value
+        self.report(
+            Problem(
+                "word",
+                "`onSkip` takes `action: skip` or `action: useDefault`",
+                self.locate(raw, "onSkip", "value"),
+            )
+        )
+        return False, None
+
+
+def _tolerate(value: v.Value) -> v.Value:
+    """Return ``value`` with every step reference in it made tolerant (inside ``$coalesce``)."""
+    if isinstance(value, v.StepRef):
+        return v.StepRef(value.step, value.path, True, value.on_skip, value.at)
+    if isinstance(value, v.ObjectValue):
+        return v.ObjectValue(tuple((k, _tolerate(m)) for k, m in value.members), value.at)
+    if isinstance(value, v.ListValue):
+        return v.ListValue(tuple(_tolerate(m) for m in value.items), value.at)
+    if isinstance(value, v.If):
+        return v.If(
+            _tolerate(value.condition),
+            _tolerate(value.then),
+            None if value.otherwise is None else _tolerate(value.otherwise),
+            value.at,
+        )
+    return value
+
+
+def plain(raw: Any) -> Json:
+    """Return ``raw`` as plain dicts and lists (located data keeps positions in subclasses)."""
+    if isinstance(raw, dict):
+        return {key: plain(member) for key, member in raw.items()}
+    if isinstance(raw, list):
+        return [plain(item) for item in raw]
+    return raw
+
+
+def decode_value(
+    raw: Any,
+    spelling: Spelling,
+    *,
+    at: object = None,
+    locate: Locate = _nowhere,
+    report: Callable[[Problem], None] = _raise,
+) -> v.Value:
+    """Return the value that ``raw`` spells.
+
+    ``locate(container, key, part)`` gives the position of a key or of its value; ``report`` gets
+    each problem, and decoding goes on with null in its place. By default nothing is located and
+    the first problem raises ValueSyntaxError.
+    """
+    return _Decoder(spelling, locate, report).decode(raw, at)
+
+
+def encode_value(value: v.Value) -> Json:
+    """Return the plan's spelling of ``value``; :func:`decode_value` reads it back equal."""
+    if isinstance(value, v.Literal):
+        return value.value if _needs_no_wrapping(value.value) else {"$literal": value.value}
+    if isinstance(value, v.ObjectValue):
+        return {key: encode_value(member) for key, member in value.members}
+    if isinstance(value, v.ListValue):
+        return [encode_value(item) for item in value.items]
+    return _encode_form(value)
+
+
+def _needs_no_wrapping(value: Json) -> bool:
+    return not isinstance(value, (dict, list))
+
+
+def _encode_form(value: v.Value) -> Json:
+    out: dict[str, Json]
+    if isinstance(value, v.StepRef):
+        out = {"$step": value.step}
+        if value.path:
+            out["path"] = render_path(value.path)
+        if value.on_skip is not None:
+            out["onSkip"] = encode_value(value.on_skip)
+        elif value.tolerant:
+            out["tolerant"] = True
+        return out
+    if isinstance(value, v.InputRef):
+        return {"$input": render_path(value.path)}
+    if isinstance(value, v.VariableRef):
+        out = {"$variable": render_path((value.name, *value.path))}
+        if value.default is not None:
+            out["default"] = encode_value(value.default)
+        return out
+    if isinstance(value, v.If):
+        out = {"$if": encode_value(value.condition), "then": encode_value(value.then)}
+        if value.otherwise is not None:
+            out["else"] = encode_value(value.otherwise)
+        return out
+    if isinstance(value, v.Coalesce):
+        return {"$coalesce": [encode_value(member) for member in value.members]}
+    if isinstance(value, v.Expr):
+        out = {"$expr": value.text}
+        if value.steps:
+            out["steps"] = dict(value.steps)
+        return out
+    if isinstance(value, v.ItemRef):
+        path = render_path(value.path)
+        return {"$item": {"loop": value.loop, "path": path} if value.loop else path}
+    if isinstance(value, v.IndexRef):
+        return {"$index": {"loop": value.loop} if value.loop else True}
+    if isinstance(value, v.RunRef):
+        return {"$run": render_path(value.path)}
+    raise AssertionError(type(value))
