@@ -24,33 +24,57 @@ MAX_DIGITS = 4_300
 _TOO_LONG = f"number has more than {MAX_DIGITS:,} digits"
 
 
+Place = tuple[int, int, int]
+"""Line, column and length: a Span without its file, which the garbage collector need not follow."""
+
+
 class Map(dict[str, Any]):
     """A mapping with the position of itself and of each key and value."""
 
-    __slots__ = ("at", "file", "pairs", "span")
+    __slots__ = ("_at", "file", "pairs", "places", "span")
+    _at: dict[str, tuple[Span, Span]]
     span: Span
     file: str
-    at: dict[str, tuple[Span, Span]]
+    places: dict[str, tuple[Place, Place]]
     pairs: list[tuple[Any, Any]] | None
     """All keys with their values when a key is itself a mapping or sequence (mock behaviors), else
     None. Here a scalar key is the value it stands for; in the dict it is the text as written."""
 
     def key(self, key: str) -> Span:
         """Return where ``key`` stands."""
-        return self.at[key][0]
+        return Span(self.file, *self.places[key][0])
 
     def value(self, key: str) -> Span:
         """Return where the value of ``key`` begins."""
-        return self.at[key][1]
+        return Span(self.file, *self.places[key][1])
+
+    @property
+    def at(self) -> dict[str, tuple[Span, Span]]:
+        """Where each key and its value stand; made on first use."""
+        if not hasattr(self, "_at"):
+            self._at = {key: (self.key(key), self.value(key)) for key in self.places}
+        return self._at
 
 
 class Seq(list[Any]):
     """A sequence with the position of itself and of each item."""
 
-    __slots__ = ("at", "file", "span")
+    __slots__ = ("_at", "file", "places", "span")
+    _at: list[Span]
     span: Span
     file: str
-    at: list[Span]
+    places: list[Place]
+
+    def item(self, index: int) -> Span:
+        """Return where an item begins."""
+        return Span(self.file, *self.places[index])
+
+    @property
+    def at(self) -> list[Span]:
+        """Where each item begins; made on first use."""
+        if not hasattr(self, "_at"):
+            self._at = [Span(self.file, *place) for place in self.places]
+        return self._at
 
 
 class Document:

@@ -21,7 +21,7 @@ from yaml.events import (
 )
 
 from flowc.diagnostics import Code, Diagnostics, Span, codes
-from flowc.source.located import Document, Map, Seq, resolve_scalar
+from flowc.source.located import Document, Map, Place, Seq, resolve_scalar
 from flowc.source.yaml_errors import report_syntax
 from flowc.source.yaml_text import Prepared, find_refused, prepare, split_lines, without_mark
 
@@ -128,7 +128,7 @@ class _Reader:
         if type(event) is ScalarEvent and not event.value and event.implicit[0]:
             self.report(codes.EMPTY_DOCUMENT, "this file has no content", Span(self.file, 1, 1))
             return None
-        span = self.place(event)
+        span = self.span(event)
         root = self.node(event)
         self.get()  # document end
         event = self.get()
@@ -166,7 +166,7 @@ class _Reader:
                 value = resolve_scalar(text)
             except ValueError as error:
                 value = None
-                self.report(codes.NUMBER, str(error), self.place(event))
+                self.report(codes.NUMBER, str(error), self.span(event))
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchor(value, text, 1, 0)
         return value
@@ -174,12 +174,12 @@ class _Reader:
     def restored(self, event: Any) -> str:
         # Only the pure parser lets halves of a pair pass; libyaml has an error of its own.
         if self.prepared.may_hold_surrogates and _SURROGATE.search(event.value):
-            self.report(codes.YAML_SYNTAX, "invalid character escape", self.place(event))
+            self.report(codes.YAML_SYNTAX, "invalid character escape", self.span(event))
             raise _Stop
         return self.prepared.restore(event.value)
 
     def collection(self, event: Any, is_map: bool) -> Map | Seq:
-        span = self.place(event)
+        span = self.span(event)
         self.size += 1
         self.depth += 1
         if self.depth > self.peak:
@@ -201,8 +201,8 @@ class _Reader:
 
     def sequence(self, span: Span) -> Seq:
         out = Seq()
-        at: list[Span] = []
-        out.file, out.span, out.at = self.file, span, at
+        at: list[Place] = []
+        out.file, out.span, out.places = self.file, span, at
         get, place, node = self.get, self.place, self.node
         while type(event := get()) is not SequenceEndEvent:
             at.append(place(event))
@@ -211,25 +211,26 @@ class _Reader:
 
     def mapping(self, span: Span) -> Map:
         out = Map()
-        at: dict[str, tuple[Span, Span]] = {}
-        out.file, out.span, out.at, out.pairs = self.file, span, at, None
+        at: dict[str, tuple[Place, Place]] = {}
+        out.file, out.span, out.places, out.pairs = self.file, span, at, None
         get, place, node = self.get, self.place, self.node
         while type(event := get()) is not MappingEndEvent:
-            key_span = place(event)
+            key_place = place(event)
             key = self.key(event)
             event = get()
-            value_span = place(event)
+            value_place = place(event)
             value = node(event)
             if type(key) is not str:
                 if key is not _REFUSED_KEY:
-                    self.add_complex(out, key, key_span, value)
+                    self.add_complex(out, key, Span(self.file, *key_place), value)
             elif key in out:
-                self.duplicate(f"duplicate key `{_short(key)}`", key_span, at[key][0])
+                here = Span(self.file, *key_place)
+                self.duplicate(f"duplicate key `{_short(key)}`", here, out.key(key))
             else:
-                at[key] = (key_span, value_span)
+                at[key] = (key_place, value_place)
                 out[key] = value
                 if out.pairs is not None:
-                    out.pairs.append((self.key_value(key, key_span), value))
+                    out.pairs.append((self.key_value(key, out.key(key)), value))
         return out
 
     def key(self, event: Any) -> Any:
@@ -237,7 +238,7 @@ class _Reader:
         kind = type(event)
         if kind is ScalarEvent:
             if event.value == "<<" and event.implicit[0]:
-                place, hint = self.place(event), "write out the keys that it would bring in"
+                place, hint = self.span(event), "write out the keys that it would bring in"
                 self.report(codes.MERGE_KEY, "merge key `<<` is not supported", place, hint)
                 return _REFUSED_KEY
             self.size += 1
@@ -248,7 +249,7 @@ class _Reader:
                 text = self.restored(event)
             if event.anchor is not None:
                 self.anchors[event.anchor] = _Anchor(
-                    self.key_value(text, self.place(event)), text, 1, 0
+                    self.key_value(text, self.span(event)), text, 1, 0
                 )
             return text
         if kind is AliasEvent:
@@ -287,7 +288,7 @@ class _Reader:
         )
 
     def alias(self, event: Any) -> _Anchor:
-        span = self.place(event)
+        span = self.span(event)
         name = event.anchor
         anchor = self.anchors.get(name)
         self.aliases += 1
@@ -328,19 +329,25 @@ class _Reader:
             hint="remove it; a value in quotes is always text",
         )
 
-    def place(self, event: Any) -> Span:
+    def span(self, event: Any) -> Span:
         """Return where a node itself stands, after its anchor and tag."""
+        return Span(self.file, *self.place(event))
+
+    def place(self, event: Any) -> Place:
+        """Return the same as line, column and length: hundreds of thousands are never asked for."""
         start = event.start_mark
         line, column = start.line, start.column
         kind = type(event)
-        if kind is not AliasEvent and (event.anchor is not None or event.tag is not None):
+        if kind is AliasEvent:
+            return line + 1, column + 1, len(event.anchor) + 1
+        if event.anchor is not None or event.tag is not None:
             line, column = self.after_properties(start)
-        if kind is not ScalarEvent and kind is not AliasEvent:
-            return Span(self.file, line + 1, column + 1, 1)
+        if kind is not ScalarEvent:
+            return line + 1, column + 1, 1
         end = event.end_mark
         if end.line == line:
-            return Span(self.file, line + 1, column + 1, max(1, end.column - column))
-        return Span(self.file, line + 1, column + 1, self.first_line_width(line, column))
+            return line + 1, column + 1, (end.column - column) or 1
+        return line + 1, column + 1, self.first_line_width(line, column)
 
     def after_properties(self, start: Any) -> tuple[int, int]:
         match = _PROPERTIES.match(self.text, start.index)
