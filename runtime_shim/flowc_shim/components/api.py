@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from flowc_shim.contract.json_types import Json
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from collections import deque
 from typing import IO
 
 TAIL_LINES = 20
-_LINE_LIMIT = 2000
+_LINE_LIMIT = 300
+_QUOTED_LINES = 8
 
 
 class Tail:
@@ -41,6 +42,12 @@ class Tail:
                 if self._forward:
                     with contextlib.suppress(ValueError, OSError):
                         sys.stderr.write(text)
+
+
+def quote_last(lines: list[str]) -> str:
+    """Return the end of an error message that quotes the last of ``lines``, empty without any."""
+    said = [line for line in lines if line.strip()][-_QUOTED_LINES:]
+    return "; its last lines:\n" + "\n".join(said) if said else ""
 
 
 def describe_exit(returncode: int) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowc_shim.components.api import ComponentClient
 from flowc_shim.contract.errors import final_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_shim.components.api import ComponentClient
 
 Config = dict[str, Any]
 
@@ -24,9 +27,7 @@ def open_client(
     opener = _OPENERS.get(str(kind))
     if opener is None:
         known = ", ".join(sorted([*_OPENERS, "stepflow"]))
-        raise final_error(
-            "CONFIGURATION", f"plugin `{name}`: type `{kind}` is none of {known}"
-        )
+        raise final_error("CONFIGURATION", f"plugin `{name}`: type `{kind}` is none of {known}")
     return opener(name, config, working_directory)
 
 

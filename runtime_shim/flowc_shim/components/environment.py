@@ -8,7 +8,10 @@ A class that needs one of these names it in its ``env``.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SECRET_PREFIXES = ("FLOWC_", "AWS_", "AZURE_", "GOOGLE_", "OBJECT_STORE_", "MINIO_")
 _SECRET_NAMES = frozenset(

@@ -14,7 +14,6 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from flowc_shim.contract.errors import FlowError, final_error, platform_error, u
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator
 
     from flowc_shim.components.limits import SocketGuard
 

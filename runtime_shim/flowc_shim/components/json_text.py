@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from flowc_shim.contract.json_types import Json
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
 
 
 def decode_json(text: bytes | str) -> Json:

@@ -12,15 +12,17 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from flowc_shim.components.children import Tail, describe_exit, end_group
+from flowc_shim.components.children import Tail, describe_exit, end_group, quote_last
 from flowc_shim.components.environment import scrubbed_environment
 from flowc_shim.components.json_text import decode_json
 from flowc_shim.components.limits import stopped_error
 from flowc_shim.contract.errors import FlowError, final_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -156,8 +158,7 @@ class ServerProcess:
         )
 
     def _last_words(self) -> str:
-        lines = self._stderr.lines(wait=0.5) if self._stderr is not None else []
-        return "; its last lines:\n" + "\n".join(lines) if lines else ""
+        return quote_last(self._stderr.lines(wait=0.5)) if self._stderr is not None else ""
 
 
 class _PortReader:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowc_shim.components.api import Call, CallHost
-from flowc_shim.components.stepflow_errors import Generation
 from flowc_shim.contract.errors import ErrorClass, FlowError, platform_error
-from flowc_shim.contract.json_types import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_shim.components.api import Call, CallHost
+    from flowc_shim.components.stepflow_errors import Generation
+    from flowc_shim.contract.json_types import Json
 
 Answer = dict[str, Any]
 _NAMESPACE = uuid.UUID("6f1c0b0e-3f0a-5f0e-9d55-0b8a4f9f2f11")
@@ -294,8 +297,8 @@ class Callbacks:
         code, data = error.get("code"), error.get("data")
         message = str(error.get("message", ""))
         try:
-            return _failed(int(code), message, data)
-        except (TypeError, ValueError):
+            return _failed(int(str(code)), message, data)
+        except ValueError:
             details = data if isinstance(data, dict) else {} if data is None else {"data": data}
             return _failed(self._generation.component_failed, message, {"code": code, **details})
 

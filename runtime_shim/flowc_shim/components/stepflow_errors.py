@@ -7,10 +7,12 @@ The numbers changed their meaning between SDK 0.9 and 0.10, so the reader has to
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import FlowError, final_error, platform_error, user_error
-from flowc_shim.contract.json_types import Json
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
 
 
 class Generation(str, Enum):
@@ -61,9 +63,6 @@ def component_error(error: Any, generation: Generation) -> FlowError:
     details = data if isinstance(data, dict) else {}
     code = _own_code(details) or str(number)
     kind = details["type"] if isinstance(details.get("type"), str) else ""
-    if generation is Generation.FROM_0_10 and NOT_CONFIGURED in message:
-        # Not the component's fault: the process that answered has not heard of the blob API yet.
-        return platform_error("NOT_INITIALIZED", message, type=kind, data=data)
     if number in _FINAL[generation]:
         return final_error(code, message, type=kind, data=data)
     if number in _PLATFORM[generation] or (

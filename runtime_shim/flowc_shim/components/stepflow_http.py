@@ -26,14 +26,14 @@ from flowc_shim.components.http_wire import (
 )
 from flowc_shim.components.json_text import decode_json, encode_json
 from flowc_shim.components.limits import SocketGuard
-from flowc_shim.components.stepflow_errors import Generation, component_error
+from flowc_shim.components.stepflow_errors import NOT_CONFIGURED, Generation, component_error
 from flowc_shim.contract.errors import FlowError, final_error, platform_error
-from flowc_shim.contract.json_types import Json
 
 if TYPE_CHECKING:
     from flowc_shim.components.api import Call, CallHost
     from flowc_shim.components.process import ServerProcess
     from flowc_shim.components.stepflow_callbacks import Answer, Callbacks
+    from flowc_shim.contract.json_types import Json
 
 _HEADERS = {
     "Content-Type": "application/json",
@@ -72,8 +72,8 @@ class StepflowHttpClient:
 
         PLATFORM: ``UNREACHABLE`` (no answer began), ``STREAM_ENDED`` (an answer ended without a
         result), ``HTTP_429/502/503/504``, ``NOT_INITIALIZED``, ``ANSWER_REFUSED``. USER, final:
-        any other HTTP 4xx, ``INVALID_INPUT``, ``INVALID_RESPONSE``. What the component itself
-        reports: see :func:`flowc_shim.components.stepflow_errors.component_error`.
+        any other HTTP 4xx, ``INVALID_INPUT``, ``INVALID_RESPONSE``, ``NO_BLOB_API``. What the
+        component itself reports: see :func:`flowc_shim.components.stepflow_errors.component_error`.
         """
         endpoint = self._open_endpoint(call)
         with SocketGuard(call) as guard:
@@ -148,7 +148,10 @@ class _Exchange:
             connection = self._endpoint.take(self._guard)
             generation = self._initialize(connection)
             message, reusable, callbacks = self._execute(connection, request, generation)
-            return self._output(message, generation, callbacks)
+            if "error" in message:
+                reusable = reusable and not self._lacks_blob_api(message["error"])
+                raise self._failure(message["error"], generation, callbacks)
+            return self._output(message, callbacks)
         except MessageTooLarge as error:
             raise final_error("INVALID_RESPONSE", f"{self._who}: {error}") from error
         except (OSError, http.client.HTTPException) as error:
@@ -207,9 +210,7 @@ class _Exchange:
         self, connection: Connection, request: bytes, generation: Generation
     ) -> tuple[dict[str, Any], bool, Callbacks | None]:
         """Return the answer, whether the connection can be used again, and the callbacks."""
-        response = self._post(
-            connection, request, {"Idempotency-Key": self._call.idempotency_key}
-        )
+        response = self._post(connection, request, {"Idempotency-Key": self._call.idempotency_key})
         self._began = True
         self._instance = response.getheader(_INSTANCE) or ""
         self._note_instance(connection)
@@ -246,15 +247,31 @@ class _Exchange:
                 return message, callbacks
         raise self._stream_ended(None)
 
-    def _output(
-        self, message: dict[str, Any], generation: Generation, callbacks: Callbacks | None
-    ) -> Json:
-        if message.get("id") != self._id and "error" not in message:
+    def _failure(
+        self, error: Any, generation: Generation, callbacks: Callbacks | None
+    ) -> FlowError:
+        """Return whose failure a component's error is: ours, the infrastructure's, or its own."""
+        if callbacks is not None and callbacks.host_failure is not None:
+            return callbacks.host_failure
+        if not self._lacks_blob_api(error):
+            return component_error(error, generation)
+        if self._blob_api_url is None:
+            return final_error(
+                "NO_BLOB_API",
+                f"{self._call.component} uses blobs, and {self._who} can only do that with a"
+                " blob API, which this deployment does not have",
+            )
+        return platform_error(
+            "NOT_INITIALIZED", f"{self._who}: the process that answered was not initialised"
+        )
+
+    @staticmethod
+    def _lacks_blob_api(error: Any) -> bool:
+        return isinstance(error, dict) and NOT_CONFIGURED in str(error.get("message"))
+
+    def _output(self, message: dict[str, Any], callbacks: Callbacks | None) -> Json:
+        if message.get("id") != self._id:
             raise final_error("INVALID_RESPONSE", f"{self._who} answered another request")
-        if "error" in message:
-            if callbacks is not None and callbacks.host_failure is not None:
-                raise callbacks.host_failure
-            raise component_error(message["error"], generation)
         result = message.get("result")
         if not isinstance(result, dict) or "output" not in result:
             raise final_error("INVALID_RESPONSE", f"{self._who} answered without an output")
@@ -341,12 +358,8 @@ class _Exchange:
 
     def _stream_ended(self, error: Exception | None) -> FlowError:
         why = f": {error}" if error is not None and str(error) else ""
-        return platform_error(
-            "STREAM_ENDED", f"{self._who} ended its answer without a result{why}"
-        )
+        return platform_error("STREAM_ENDED", f"{self._who} ended its answer without a result{why}")
 
 
 def _request(method: str, request_id: str, params: dict[str, Any]) -> bytes:
     return encode_json({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
-
-

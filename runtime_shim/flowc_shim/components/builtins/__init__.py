@@ -1,0 +1,1 @@
+"""Stepflow's built-in components, with its inputs and outputs."""
