@@ -32,12 +32,16 @@ ProblemKind = Word[
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something a value cannot say; ``at`` is what ``locate`` gave for the place."""
+    """Something a value cannot say; ``at`` is what ``locate`` gave for the place.
+
+    ``subject``: the key that is the trouble, where the trouble is a key.
+    """
 
     kind: ProblemKind
     message: str
     at: object
     hint: str | None = None
+    subject: str = ""
 
 
 class ValueSyntaxError(ValueError):
@@ -130,9 +134,8 @@ class _Decoder:
     def _unknown_form(self, raw: dict[str, Any], key: str) -> None:
         at = self.locate(raw, key, "key")
         if self.spelling is Spelling.FLOWC and key in NOT_BUILT:
-            self.report(
-                Problem("not_built", f"`{key}` belongs to {NOT_BUILT[key]}, not built yet", at)
-            )
+            message = f"`{key}` belongs to {NOT_BUILT[key]}, which is not built yet"
+            self.report(Problem("not_built", message, at, subject=key))
         else:
             known = ", ".join(f"`{form}`" for form in self.forms)
             self.report(
@@ -141,6 +144,7 @@ class _Decoder:
                     f"`{key}` is not a value form here (known: {known})",
                     at,
                     "write `$literal: …` around data that holds such a key",
+                    key,
                 )
             )
 
@@ -162,6 +166,7 @@ class _Decoder:
                         f"`{form}` takes {', '.join(f'`{k}`' for k in sorted(allowed - {form}))}"
                         if len(allowed) > 1
                         else f"`{form}` takes no other key",
+                        key,
                     )
                 )
 
@@ -180,7 +185,7 @@ class _Decoder:
         return ""
 
     def _path(self, raw: dict[str, Any], key: str) -> Path:
-        if raw.get(key) is None:
+        if key == "path" and raw.get(key) is None:
             return ()
         text = self._text(raw, key)
         try:
@@ -294,6 +299,7 @@ class _Decoder:
             self.report(Problem("wrong_type", "`$from` takes a mapping", here))
             return v.NULL
         path = self._path(raw, "path")
+        self._check_source_keys(source)
         if "step" in source:
             tolerant, on_skip = self._classic_on_skip(raw)
             return v.StepRef(
@@ -318,6 +324,23 @@ class _Decoder:
             Problem("missing_key", "`$from` needs `step`, `workflow` or `variable`", here)
         )
         return v.NULL
+
+    def _check_source_keys(self, source: dict[str, Any]) -> None:
+        kind = next((key for key in ("step", "workflow", "variable") if key in source), None)
+        allowed = {"variable", "default"} if kind == "variable" else {kind}
+        for key in source if kind else ():
+            if key not in allowed:
+                self.report(
+                    Problem(
+                        "unknown_key",
+                        f"`{key}` is not a key of `$from` with `{kind}`",
+                        self.locate(source, key, "key"),
+                        "`path` and `onSkip` stand beside `$from`"
+                        if key in _EXTRA["$from"]
+                        else None,
+                        key,
+                    )
+                )
 
     def _classic_on_skip(self, raw: dict[str, Any]) -> tuple[bool, v.Value | None]:
         spec = raw.get("onSkip")
@@ -347,6 +370,8 @@ def _tolerate(value: v.Value) -> v.Value:
         return v.ObjectValue(tuple((k, _tolerate(m)) for k, m in value.members), value.at)
     if isinstance(value, v.ListValue):
         return v.ListValue(tuple(_tolerate(m) for m in value.items), value.at)
+    if isinstance(value, v.VariableRef) and value.default is not None:
+        return v.VariableRef(value.name, value.path, _tolerate(value.default), value.at)
     if isinstance(value, v.If):
         return v.If(
             _tolerate(value.condition),

@@ -1,0 +1,94 @@
+"""A flow file, in any dialect, to a :class:`flowc.source.model.SourceFlow`."""
+
+from __future__ import annotations
+
+from flowc.diagnostics import Diagnostics, codes
+from flowc.source.decode_steps import decode_steps
+from flowc.source.dialect import choose_dialect
+from flowc.source.fields import Decoding, Fields, describe
+from flowc.source.flow_schemas import decode_declared
+from flowc.source.flow_values import FlowDecoding
+from flowc.source.flowc_dialect import FLOWC
+from flowc.source.located import Document, Map, Seq
+from flowc.source.model import At, SourceFlow, SourceStep
+from flowc.source.stepflow_classic import CLASSIC
+from flowc.source.stepflow_modern import MODERN
+from flowc.source.yaml_text import split_lines
+from flowc_shim.contract.json_types import Json
+
+
+def decode_flow(
+    document: Document, diagnostics: Diagnostics, lenient: bool = False
+) -> SourceFlow | None:
+    """Return the flow of a file, or None if there is no telling what it is.
+
+    Problems are reported and what they concern is left out, so that later stages find more; a
+    barrier must follow. ``lenient``: unknown keys are warnings.
+    """
+    decoding = Decoding(diagnostics, lenient)
+    root = document.root
+    if not isinstance(root, Map):
+        decoding.report(
+            codes.WRONG_TYPE, f"a flow is a mapping, not {describe(root)}", document.span
+        )
+        return None
+    refuse_complex_keys(root, decoding, but="test")
+    dialect = choose_dialect(root, decoding, FLOWC, MODERN, CLASSIC)
+    flow = None if dialect is None else decoding.open(root, dialect.flow, document.span)
+    if dialect is None or flow is None:
+        return None
+    return _decode(flow, FlowDecoding(decoding, dialect, split_lines(document.text)), document)
+
+
+def _decode(flow: Fields, ctx: FlowDecoding, document: Document) -> SourceFlow:
+    for key in ("schema", "metadata"):
+        flow.get(key)
+    steps: tuple[SourceStep, ...] = ()
+    if flow.has("steps"):
+        steps = decode_steps(flow.raw["steps"], flow.value_at("steps"), ctx)
+    declared = decode_declared(flow, ctx.decoding)
+    return SourceFlow(
+        file=document.file,
+        span=document.span,
+        facts=ctx.dialect.facts,
+        steps=steps,
+        output=ctx.field_value(flow, "output"),
+        name=flow.text("name"),
+        description=flow.text("description"),
+        version=flow.text("version"),
+        input_schema=declared.input,
+        output_schema=declared.output,
+        step_schemas=declared.steps,
+        variables=declared.variables,
+        fail_fast=flow.get("failure") == "failFast",
+        tags=tuple(tag.value for tag in flow.texts("tags")),
+        owner=flow.text("owner"),
+        test=_located(flow, "test"),
+        examples=_located(flow, "examples"),
+    )
+
+
+def _located(flow: Fields, key: str) -> At[Json] | None:
+    """Return what is at ``key`` as read, positions and all."""
+    raw = flow.get(key)
+    return None if raw is None else At(raw, flow.value_at(key))
+
+
+def refuse_complex_keys(root: Map, decoding: Decoding, but: str = "") -> None:
+    """Report mappings whose keys are mappings or lists, outside the top key ``but``."""
+    stack = [value for key, value in root.items() if key != but]
+    _refuse_pairs(root, decoding)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Map):
+            _refuse_pairs(node, decoding)
+            stack.extend(node.values())
+        elif isinstance(node, Seq):
+            stack.extend(node)
+
+
+def _refuse_pairs(node: Map, decoding: Decoding) -> None:
+    if node.pairs is not None:
+        decoding.report(
+            codes.COMPLEX_KEY, "a key of this mapping is itself a mapping or a list", node.span
+        )

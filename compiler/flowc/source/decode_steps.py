@@ -1,0 +1,276 @@
+"""Steps of a flow: component calls and loops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flowc.diagnostics import Span, codes
+from flowc.source.decode_policies import (
+    decode_on_error,
+    decode_resources,
+    decode_retry,
+    decode_timeout,
+    decode_tolerance,
+    parse_positive,
+    report_without_loop,
+)
+from flowc.source.fields import Fields
+from flowc.source.flow_schemas import decode_schema
+from flowc.source.flow_values import FlowDecoding
+from flowc.source.flowc_dialect import FOREACH, STEP_KINDS_LATER
+from flowc.source.model import At, SourceCall, SourceLoop, SourceStep
+from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.policies import FAIL
+from flowc_shim.language import values as v
+
+ITEM = "item"
+"""The id of the one step that a loop over a component has inside."""
+_PLAIN = frozenset({"id", "component", "input"})
+_OF_THE_ITEM = ("timeout", "retry", "resources")
+
+
+def decode_steps(raw: object, at: Span, ctx: FlowDecoding) -> tuple[SourceStep, ...]:
+    """Return the steps of a list; those that are of no use are reported and left out."""
+    if isinstance(raw, dict):
+        ctx.decoding.report(
+            codes.NEVER_IMPLEMENTED_KEY,
+            "`steps` is a list, and no Stepflow release reads a mapping here",
+            at,
+            hint="write `- id: name` for each step",
+        )
+        return ()
+    found = []
+    for item, item_at in ctx.decoding.items(raw, "`steps`", at):
+        fields = ctx.decoding.open(item, ctx.dialect.step, item_at)
+        step = None if fields is None else _decode_step(fields, ctx)
+        if step is not None:
+            found.append(step)
+    return tuple(found)
+
+
+def _decode_step(step: Fields, ctx: FlowDecoding) -> SourceStep | None:
+    id = _decode_id(step)
+    is_loop = _is_loop(step)
+    body = _decode_loop(step, ctx) if is_loop else _decode_call(step, ctx)
+    if not is_loop:
+        _refuse_loop_keys(step)
+    output_schema = _schema(step, "outputSchema")
+    if id is None or body is None:
+        _decode_rest(step, ctx)
+        return None
+    decoded = SourceStep(
+        id=id,
+        body=body,
+        on_error=decode_on_error(step, ctx),
+        must_execute=step.flag("mustExecute"),
+        output_schema=None if output_schema is None else output_schema.value,
+        plain=step.raw.keys() <= _PLAIN,
+    )
+    return decoded if decoded.plain else _decode_keys(decoded, step, ctx, not is_loop)
+
+
+def _decode_rest(step: Fields, ctx: FlowDecoding) -> None:
+    """Report what is wrong in the rest of a step that cannot be used."""
+    placeholder = SourceStep(At("", step.at), SourceCall(At("", step.at), v.NULL, step.at))
+    decode_on_error(step, ctx)
+    _decode_keys(placeholder, step, ctx, True)
+
+
+def _decode_keys(decoded: SourceStep, step: Fields, ctx: FlowDecoding, is_call: bool) -> SourceStep:
+    """Return ``decoded`` with everything that only some steps have."""
+    step.get("metadata")
+    if is_call:
+        decoded = replace(
+            decoded,
+            timeout=decode_timeout(step, ctx),
+            retry=decode_retry(step, ctx),
+            resources=decode_resources(step, ctx),
+        )
+    return replace(
+        decoded,
+        needs=step.texts("needs"),
+        when=_decode_when(step, ctx),
+        join_any=step.get("join") == "any",
+        tags=tuple(tag.value for tag in step.texts("tags")),
+    )
+
+
+def _decode_id(step: Fields) -> At[str] | None:
+    id = step.located("id")
+    if id is not None and ("/" in id.value or not id.value.isprintable()):
+        step.report(
+            codes.INVALID_WORD,
+            "an `id` has no `/` and no unprintable characters: step paths are made of ids",
+            id.span,
+        )
+        return None
+    return id
+
+
+def _decode_call(step: Fields, ctx: FlowDecoding) -> SourceCall | None:
+    has_input = step.has("input")
+    value = ctx.field_value(step, "input")
+    component = step.located("component")
+    if component is None:
+        _report_no_kind(step)
+        return None
+    if not component.value.startswith("/"):
+        step.report(
+            codes.INVALID_WORD,
+            f"`component` is a path that begins with `/`, not `{component.value}`",
+            component.span,
+            f"write `/{component.value}`" if ":" not in component.value else None,
+        )
+        return None
+    return SourceCall(component, value, step.value_at("input") if has_input else component.span)
+
+
+def _report_no_kind(step: Fields) -> None:
+    """Report a step without a kind, unless a refused or a missing key already says so."""
+    if "component" in step.raw or step.shape.keys["component"].required:
+        return
+    if not any(key in step.raw for key in (*STEP_KINDS_LATER, "steps")):
+        step.report(
+            codes.MISSING_KEY, "a step needs `component`, or `foreach` with `steps`", step.at
+        )
+
+
+def _is_loop(step: Fields) -> bool:
+    return "foreach" in step.shape.keys and "foreach" in step.raw
+
+
+def _refuse_loop_keys(step: Fields) -> None:
+    for key in ("steps", "output"):
+        if key in step.shape.keys and key in step.raw and "while" not in step.raw:
+            step.report(
+                codes.CONTRADICTORY_KEYS,
+                f"`{key}` belongs to a loop, and this step has no `foreach`",
+                step.key_at(key),
+                "a step's output is what its component answers" if key == "output" else None,
+            )
+
+
+def _decode_when(step: Fields, ctx: FlowDecoding) -> v.Condition | None:
+    if step.has("skipIf"):
+        at = step.value_at("skipIf")
+        return v.Condition(ctx.field_value(step, "skipIf"), "falsy", at)
+    if not step.has("when"):
+        return None
+    raw, at = step.raw["when"], step.value_at("when")
+    if isinstance(raw, bool):
+        return v.Condition(v.Literal(raw, at), "true", at)
+    text = step.text("when")
+    if text is None:
+        return None
+    expression = ctx.expression(text, at)
+    return v.Condition(expression, "true", expression.at)
+
+
+def _schema(step: Fields, key: str) -> At[Json] | None:
+    return decode_schema(step, key) if key in step.shape.keys else None
+
+
+def _decode_loop(step: Fields, ctx: FlowDecoding) -> SourceLoop | None:
+    at = step.value_at("foreach")
+    foreach = ctx.decoding.open(step.raw["foreach"], FOREACH, at)
+    body = _decode_body(step, ctx)
+    if foreach is None or body is None:
+        return None
+    steps, output = body
+    items, product = _decode_items(foreach, ctx)
+    concurrency = ctx.setting(foreach, "concurrency", parse_positive)
+    loop = SourceLoop(
+        steps=steps,
+        output=output,
+        span=step.key_at("foreach"),
+        items=items,
+        product=product,
+        tolerance=decode_tolerance(foreach),
+    )
+    return loop if concurrency is None else replace(loop, concurrency=concurrency)
+
+
+def _decode_items(
+    foreach: Fields, ctx: FlowDecoding
+) -> tuple[v.Value | None, tuple[tuple[str, v.Value], ...]]:
+    has_items, has_product = "items" in foreach.raw, "product" in foreach.raw
+    if has_items and has_product:
+        foreach.report(
+            codes.CONTRADICTORY_KEYS,
+            "`foreach` takes `items` or `product`, not both",
+            foreach.key_at("product"),
+        )
+    elif not has_items and not has_product:
+        foreach.report(codes.MISSING_KEY, "`foreach` needs `items` or `product`")
+    product: list[tuple[str, v.Value]] = []
+    if has_product:
+        raw, at = foreach.raw["product"], foreach.value_at("product")
+        for name, value, key_at, value_at in ctx.decoding.entries(raw, "`product`", at):
+            if name.startswith("$"):
+                ctx.decoding.report(
+                    codes.UNKNOWN_VALUE_FORM,
+                    f"`{name}` cannot stand for all of `product`",
+                    key_at,
+                    hint="name each list: `product: {alpha: …, beta: …}`",
+                )
+            product.append((name, ctx.value(value, value_at)))
+        if raw == {}:
+            foreach.report(codes.MISSING_KEY, "`product` needs at least one list", at)
+    items = ctx.field_value(foreach, "items", v.Literal([])) if not product else None
+    return items, tuple(product)
+
+
+def _decode_body(step: Fields, ctx: FlowDecoding) -> tuple[tuple[SourceStep, ...], v.Value] | None:
+    if "component" in step.raw:
+        return _decode_item_body(step, ctx)
+    report_without_loop(ctx.decoding, step, _OF_THE_ITEM)
+    if "input" in step.raw:
+        step.report(
+            codes.CONTRADICTORY_KEYS,
+            "`input` belongs to the inner steps",
+            step.key_at("input"),
+            "write it on the steps under `steps`, or name a `component` in their place",
+        )
+    if step.get("steps") is None:
+        if "steps" not in step.raw:
+            step.report(codes.MISSING_KEY, "a loop needs `steps` or a `component`")
+            return None
+        if not isinstance(step.raw["steps"], dict):
+            return None
+    steps = decode_steps(step.raw["steps"], step.value_at("steps"), ctx)
+    if step.raw["steps"] == []:
+        step.report(codes.MISSING_KEY, "a loop needs at least one step", step.value_at("steps"))
+    return steps, ctx.field_value(step, "output")
+
+
+def _decode_item_body(
+    step: Fields, ctx: FlowDecoding
+) -> tuple[tuple[SourceStep, ...], v.Value] | None:
+    """Return a body of one step; what concerns attempts at the component goes to that step."""
+    for key in ("steps", "output"):
+        if key in step.raw:
+            step.decoding.report(
+                codes.CONTRADICTORY_KEYS,
+                f"a loop over a `component` has no `{key}`",
+                step.key_at(key),
+                secondary=[(step.key_at("component"), "the component is the body")],
+                hint="keep `steps` with the component in it" if key == "steps" else
+                "the output is the component's; to choose from it, write `steps` and `output`",
+            )  # fmt: skip
+    call = _decode_call(step, ctx)
+    timeout = decode_timeout(step, ctx)
+    retry = decode_retry(step, ctx)
+    resources = decode_resources(step, ctx)
+    if call is None:
+        return None
+    inner = SourceStep(
+        id=At(ITEM, call.component.span),
+        body=call,
+        timeout=timeout,
+        retry=retry,
+        resources=resources,
+        on_error=FAIL,
+        plain=timeout is None and retry is None and resources is None,
+    )
+    at = call.component.span
+    return (inner,), v.StepRef(ITEM, tolerant=True, at=at)
