@@ -83,9 +83,9 @@ def run_program(call: Call, words: list[str], env: dict[str, str], folder: str) 
         _await_end(process, limits)
     finally:
         end_group(process, _STOP_SECONDS)
-    error = exit_error(call.component, process.returncode, stderr.lines(wait=0.5))
-    if error is not None:
-        raise error
+    failure = exit_error(call.component, process.returncode, stderr.lines(wait=0.5))
+    if failure is not None:
+        raise failure
 
 
 def _await_end(process: subprocess.Popen[bytes], limits: Limits) -> None:

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.components.command import run_program
@@ -57,7 +58,8 @@ class ContainerClient:
             try:
                 run_program(call, words, scrubbed_environment(own), self._working_directory)
             except FlowError as error:
-                self._remove(name)
+                if not error.info.code.startswith("EXIT_"):
+                    self._remove(name)
                 raise _start_failure(error) from error
             return work.output(call.component)
 
@@ -89,7 +91,7 @@ def _run_line(
     runtime: str, name: str, folder: str, env: dict[str, str], program: dict[str, Any]
 ) -> list[str]:
     words = [runtime, "run", "--rm", "--name", name, "--volume", f"{folder}:{_MOUNT}"]
-    if os.path.basename(runtime) == "docker":  # noqa: PTH119 - a name, no path is touched
+    if Path(runtime).name == "docker":
         # Otherwise what it writes belongs to root, and the folder could not be removed.
         words += ["--user", f"{os.getuid()}:{os.getgid()}"]
     for key in env:

@@ -10,11 +10,13 @@ next.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.components.children import Tail, describe_exit, end_group, quote_last
@@ -29,6 +31,13 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 1 << 16
 _STOP_SECONDS = 1.0
+_MAX_ANSWER_BYTES = 256 * 1024 * 1024
+# The worker needs this package, wherever this process found it. Not by PYTHONPATH, which would
+# come before the standard library.
+_PROGRAM = (
+    "import sys; sys.path.append(sys.argv.pop());"
+    "from flowc_shim.components.python_worker import main; main()"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +129,14 @@ class _Worker:
     """One worker process."""
 
     def __init__(self, env: dict[str, Any], working_directory: str) -> None:
-        environment = scrubbed_environment(env)
-        # The worker needs this package, wherever this process found it.
-        home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
-        path = [environment.get("PYTHONPATH"), home]
-        environment["PYTHONPATH"] = os.pathsep.join(entry for entry in path if entry)
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "flowc_shim.components.python_worker"],
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-c", _PROGRAM, str(Path(__file__).resolve().parents[2])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=working_directory,
-                env=environment,
+                env=scrubbed_environment(env),
                 start_new_session=True,
             )
         except OSError as error:
@@ -152,6 +156,7 @@ class _Worker:
         writer.start()  # a large input and a worker that does not read must not block the limits
         out = process.stdout.fileno()
         parts: list[bytes] = []
+        size = 0
         while True:
             if not wait_readable(out, limits.slice()):
                 limits.check()
@@ -160,6 +165,9 @@ class _Worker:
             if not part:
                 raise self._died()
             parts.append(part)
+            size += len(part)
+            if size > _MAX_ANSWER_BYTES:
+                raise final_error("INVALID_OUTPUT", f"more than {_MAX_ANSWER_BYTES} bytes")
             if part.endswith(b"\n"):
                 break
         writer.join()
@@ -171,19 +179,16 @@ class _Worker:
         end_group(self._process, _STOP_SECONDS)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(OSError):  # nobody is left to read what was not written
                     pipe.close()
-                except OSError:
-                    pass  # what was left to write has nobody to read it
 
     def _write(self, request: bytes) -> None:
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - PIPE was asked for
-        try:
+        # When the worker has died, the reader of its answer sees that and says so.
+        with contextlib.suppress(OSError, ValueError):
             stdin.write(request)
             stdin.flush()
-        except (OSError, ValueError):
-            pass  # the worker died; the reader sees its end and says so
 
     def _died(self) -> FlowError:
         code = self._process.wait()

@@ -1,4 +1,4 @@
-"""The program of a worker process that runs Python functions: ``python -m`` this module.
+"""The program of a worker process that runs Python functions.
 
 It reads one JSON call per line and writes one JSON answer per line, on the pipes that were its
 standard input and output. User code gets neither: what it prints goes to standard error.
@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 _TRACEBACK_LINES = 20
@@ -38,7 +39,7 @@ class NotFound(Exception):
 def main() -> None:
     """Answer calls until the input ends."""
     calls, answers = _take_pipes()
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     for line in calls:
         answers.write(_encode(_answer(json.loads(line))))
         answers.flush()
@@ -121,7 +122,3 @@ def _encode(answer: dict[str, Any]) -> bytes:
         return json.dumps(answer, allow_nan=False).encode("ascii") + b"\n"
     except (TypeError, ValueError, RecursionError) as error:
         return json.dumps({"not_json": str(error)}).encode("ascii") + b"\n"
-
-
-if __name__ == "__main__":
-    main()

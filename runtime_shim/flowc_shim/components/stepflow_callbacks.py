@@ -230,6 +230,8 @@ class Callbacks:
     ) -> SubRun:
         """Begin a sub-run, or return the one that was submitted under the same key."""
         flow = self._host.get_blob(flow_id)[0]
+        if not isinstance(flow, dict):
+            raise InvalidRequest(f"blob {flow_id} holds no flow")
         with self._lock:
             name = key if isinstance(key, str) else f"#{len(self._runs)}"
             run_id = str(uuid.uuid5(_NAMESPACE, f"{self._call.idempotency_key}/{name}"))

@@ -25,6 +25,11 @@ class Setting:
     limits: Limits
     working_directory: str
 
+    @property
+    def fields(self) -> Fields:
+        """The fields of the input; raises FlowError INVALID_INPUT if it is not an object."""
+        return Fields(self.call.component, self.call.input)
+
 
 class BuiltinClient:
     """Runs built-in components; ``load_file`` reads below ``working_directory`` only."""
@@ -51,7 +56,7 @@ class BuiltinClient:
 
 
 def _create_messages(setting: Setting) -> Json:
-    fields = _fields(setting, "system_instructions", "user_prompt")
+    fields = setting.fields
     messages = [{"role": "user", "content": fields.text("user_prompt")}]
     system = fields.text("system_instructions", None)
     if system is not None:
@@ -60,7 +65,7 @@ def _create_messages(setting: Setting) -> Json:
 
 
 def _put_blob(setting: Setting) -> Json:
-    fields = _fields(setting, "data", "blob_type")
+    fields = setting.fields
     kind = fields.text("blob_type")
     if kind not in ("data", "flow"):
         raise final_error("INVALID_INPUT", "/put_blob: `blob_type` is either `data` or `flow`")
@@ -68,7 +73,7 @@ def _put_blob(setting: Setting) -> Json:
 
 
 def _get_blob(setting: Setting) -> Json:
-    blob_id = _fields(setting, "blob_id").text("blob_id")
+    blob_id = setting.fields.text("blob_id")
     return {"data": setting.host.get_blob(blob_id)[0]}
 
 
@@ -77,7 +82,7 @@ def _noop(setting: Setting) -> Json:
 
 
 def _sleep(setting: Setting) -> Json:
-    fields = _fields(setting, "duration_ms", "passthrough")
+    fields = setting.fields
     duration = fields.number("duration_ms")
     setting.limits.pause(duration / 1000)
     output = {"duration_ms": duration}
@@ -114,10 +119,6 @@ def _openai(setting: Setting) -> Json:
     from flowc_shim.components.builtins.openai import complete_chat
 
     return complete_chat(setting)
-
-
-def _fields(setting: Setting, *names: str) -> Fields:
-    return Fields(setting.call.component, setting.call.input, frozenset(names))
 
 
 _COMPONENTS: dict[str, Callable[[Setting], Json]] = {

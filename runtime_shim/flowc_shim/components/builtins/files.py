@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.components.builtins.inputs import Fields, invalid
+from flowc_shim.components.builtins.inputs import invalid
 from flowc_shim.components.json_text import decode_json, encode_json
 from flowc_shim.contract.errors import final_error
 
@@ -24,7 +24,7 @@ def load_file(setting: Setting) -> Json:
     Raises FlowError INVALID_INPUT for a path outside the working directory, a file that is not
     there, is too large, or does not read as its format.
     """
-    fields = Fields("/load_file", setting.call.input, frozenset({"path", "format"}))
+    fields = setting.fields
     path = _confined(fields.text("path"), Path(setting.working_directory))
     kind = fields.text("format", None) or _FORMATS.get(path.suffix.lower(), "text")
     if kind not in ("json", "yaml", "text"):

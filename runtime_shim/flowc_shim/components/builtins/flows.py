@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.components.builtins.inputs import Fields, invalid
+from flowc_shim.components.builtins.inputs import invalid
 from flowc_shim.contract.errors import FlowError, user_error
 
 if TYPE_CHECKING:
@@ -18,11 +18,12 @@ _MAX_ITERATIONS = 1000
 
 def run_eval(setting: Setting) -> Json:
     """Run a stored flow once; its failure does not fail the step, it is the result."""
-    fields = _fields(setting, "flow_id", "input")
+    fields = setting.fields
     flow_id = fields.text("flow_id")
-    flow, kind = setting.host.get_blob(flow_id)
-    if kind != "flow":
-        raise invalid(f"/eval: blob {flow_id} holds {kind}, not a flow")
+    # Not by the blob's type: the same flow may have been stored as data before.
+    flow = setting.host.get_blob(flow_id)[0]
+    if not isinstance(flow, dict):
+        raise invalid(f"/eval: blob {flow_id} holds no flow")
     (result,) = setting.host.run_flow(flow, [fields.any("input")], 1)
     run_id = uuid.uuid5(_NAMESPACE, f"{setting.call.run_id}/{setting.call.idempotency_key}")
     return {"result": result, "run_id": str(run_id)}
@@ -30,7 +31,7 @@ def run_eval(setting: Setting) -> Json:
 
 def run_map(setting: Setting) -> Json:
     """Run a flow once per item; failures of items are counted and do not fail the step."""
-    fields = _fields(setting, "workflow", "items", "max_concurrency")
+    fields = setting.fields
     results = setting.host.run_flow(
         fields.mapping("workflow"), fields.items("items"), fields.count("max_concurrency", None)
     )
@@ -45,7 +46,7 @@ def run_map(setting: Setting) -> Json:
 
 def run_iterate(setting: Setting) -> Json:
     """Run a flow on its own ``next`` until it gives a ``result``, or ``max_iterations`` times."""
-    fields = _fields(setting, "flow", "initial_input", "max_iterations")
+    fields = setting.fields
     flow = fields.mapping("flow")
     state = fields.any("initial_input")
     limit = fields.count("max_iterations", _MAX_ITERATIONS)
@@ -80,7 +81,3 @@ def failure_of(result: dict[str, Any], otherwise: str) -> FlowError:
         str(error.get("message", otherwise)),
         data=error.get("data"),
     )
-
-
-def _fields(setting: Setting, *names: str) -> Fields:
-    return Fields(setting.call.component, setting.call.input, frozenset(names))

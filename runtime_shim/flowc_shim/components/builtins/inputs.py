@@ -20,18 +20,14 @@ def invalid(message: str) -> FlowError:
 class Fields:
     """The fields of one input, read by name and type; raises FlowError INVALID_INPUT.
 
-    A field that is null counts as absent, as it does upstream.
+    A field that is null counts as absent, and fields that a component does not have are ignored,
+    both as upstream: a flow may hand over a larger object as it is.
     """
 
-    def __init__(self, component: str, value: Json, known: frozenset[str] | None) -> None:
+    def __init__(self, component: str, value: Json) -> None:
         self._component = component
         if not isinstance(value, dict):
             raise invalid(f"{component}: the input has to be an object")
-        unknown = sorted(set(value) - known) if known is not None else []
-        if unknown:
-            raise invalid(
-                f"{component}: no input `{unknown[0]}`; it has {', '.join(sorted(known or ()))}"
-            )
         self._value: dict[str, Any] = value
 
     def text(self, name: str, default: Any = _REQUIRED) -> Any:

@@ -35,7 +35,7 @@ def complete_chat(setting: Setting) -> Json:
     the environment goes to the environment's own base URL only: data of a flow must not be able
     to send it elsewhere. Raises FlowError: ``HTTP_429`` … as platform, other 4xx as final.
     """
-    fields = Fields("/openai", setting.call.input, None)
+    fields = setting.fields
     fields.items("messages")
     if setting.call.input.get("stream"):
         raise invalid("/openai: `stream` is not supported")
