@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from flowc.diagnostics import Span
-from flowc.source.yaml_text import split_lines
+from flowc.diagnostics.excerpt import split_lines
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _OCTAL_HEX = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")

@@ -21,9 +21,10 @@ from yaml.events import (
 )
 
 from flowc.diagnostics import Code, Diagnostics, Span, codes
+from flowc.diagnostics.excerpt import split_lines
 from flowc.source.located import Document, Map, Place, Seq, resolve_scalar
 from flowc.source.yaml_errors import report_syntax
-from flowc.source.yaml_text import Prepared, find_refused, prepare, split_lines, without_mark
+from flowc.source.yaml_text import Prepared, find_refused, prepare, without_mark
 
 __all__ = [
     "MAX_ALIASES",

@@ -12,6 +12,10 @@ import json
 import re
 from dataclasses import dataclass
 
+from flowc.diagnostics.excerpt import split_lines
+
+__all__ = ["Prepared", "find_refused", "prepare", "split_lines", "without_mark"]
+
 # Line breaks for YAML 1.1, ordinary characters for YAML 1.2, JSON and text editors.
 _ODD_BREAKS = "\x85\u2028\u2029"
 _ODD_BREAK = re.compile(f"[{_ODD_BREAKS}]")
@@ -21,7 +25,6 @@ _REFUSED = re.compile(
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _TAB_OUTSIDE = re.compile(r'"(?:[^"\\]|\\.)*"|\t', re.S)
 _ESCAPE = re.compile(r"\\(?:u([dD][89abAB]..)\\u([dD][c-fC-F]..)|.)", re.S)
-_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,6 @@ class Prepared:
     def restore(self, value: str) -> str:
         """Return a scalar's value with the placeholders turned back."""
         return value.translate(self.table) if self.table else value
-
-
-def split_lines(text: str) -> list[str]:
-    """Return the lines as the parser counts them: ended by LF, CR LF or CR only."""
-    return _LINE_BREAK.split(text)
 
 
 def without_mark(text: str) -> str:
