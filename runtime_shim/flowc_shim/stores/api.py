@@ -9,9 +9,11 @@ that *says* it failed may have landed, and one that says the key exists may be l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 class StoreUnavailable(Exception):

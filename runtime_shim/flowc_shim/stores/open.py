@@ -1,0 +1,84 @@
+"""From a URL to a store; what a URL does not name is never imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from flowc_shim.stores.api import StateStore
+
+Opener = Callable[[str, Mapping[str, str]], StateStore]
+
+
+def open_store(url: str, options: Mapping[str, str] | None = None) -> StateStore:
+    """Open the store that ``url`` names; whoever opens it closes it.
+
+    Raises ValueError if URL or options are not understood or an extra is not installed, and
+    StoreUnavailable if the store does not let itself be opened. A bucket is first asked when used.
+    """
+    scheme = url.partition(":")[0]
+    opener = _OPENERS.get(scheme)
+    if opener is None:
+        known = ", ".join(f"{name}:" for name in sorted(_OPENERS))
+        raise ValueError(f"no state store for {scheme}: URLs; known: {known}")
+    return opener(url, options or {})
+
+
+def _memory(url: str, options: Mapping[str, str]) -> StateStore:
+    from flowc_shim.stores.memory import MemoryStore
+
+    _no_options(url, options)
+    if url.strip("/") != "memory:":
+        raise ValueError(f"{url}: a store in memory has no name, write memory:")
+    return MemoryStore(url)
+
+
+def _sqlite(url: str, options: Mapping[str, str]) -> StateStore:
+    from flowc_shim.stores.sqlite import SqliteStore
+
+    _no_options(url, options)
+    return SqliteStore(url)
+
+
+def _folder(url: str, options: Mapping[str, str]) -> StateStore:
+    _need_obstore(url)
+    from flowc_shim.stores.folder import FolderStore
+
+    _no_options(url, options)
+    return FolderStore(url)
+
+
+def _s3(url: str, options: Mapping[str, str]) -> StateStore:
+    _need_obstore(url)
+    from flowc_shim.stores.object_urls import open_s3
+
+    return open_s3(url, options)
+
+
+def _other_bucket(url: str, options: Mapping[str, str]) -> StateStore:
+    _need_obstore(url)
+    from flowc_shim.stores.object_urls import open_other
+
+    return open_other(url, options)
+
+
+_OPENERS: dict[str, Opener] = {
+    "sqlite": _sqlite,
+    "memory": _memory,
+    "file": _folder,
+    "s3": _s3,
+    "gs": _other_bucket,
+    "az": _other_bucket,
+}
+
+
+def _no_options(url: str, options: Mapping[str, str]) -> None:
+    if options:
+        raise ValueError(f"{url}: takes no options, but got {', '.join(sorted(options))}")
+
+
+def _need_obstore(url: str) -> None:
+    try:
+        import obstore  # noqa: F401
+    except ImportError as error:
+        message = f"{url}: needs obstore, the extra `objectstore` of flowc"
+        raise ValueError(message) from error

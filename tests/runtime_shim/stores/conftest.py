@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from flowc_shim.stores.open import open_store
+
+from .s3_server import BUCKET, S3Server, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flowc_shim.stores.api import StateStore
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a store is; opening it twice gives two clients of the same keys."""
+
+    url: str
+    options: dict[str, str] | None = None
+
+    def open(self) -> StateStore:
+        return open_store(self.url, self.options)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowc_shim.stores.commit._FIRST_PAUSE", 0.0)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    with pytest.MonkeyPatch.context() as patch:
+        server, moto = start(patch)
+        yield server
+        moto.stop()
+
+
+@pytest.fixture
+def s3(s3_server: S3Server) -> Iterator[S3Server]:
+    s3_server.reset()
+    yield s3_server
+    s3_server.reset()
+
+
+@pytest.fixture
+def s3_place(s3: S3Server) -> Place:
+    return Place(f"s3://{BUCKET}/test/{next(_numbers)}", s3.options)
+
+
+@pytest.fixture(params=["sqlite", "file", "s3"])
+def shared_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A store that several processes can share."""
+    if request.param == "sqlite":
+        return Place(f"sqlite:///{tmp_path}/deep/er/state.db")
+    if request.param == "file":
+        return Place(f"file://{tmp_path}/a%20folder/store")
+    place: Place = request.getfixturevalue("s3_place")
+    return place
+
+
+@pytest.fixture(params=["sqlite", "memory", "file", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
+    if request.param == "sqlite":
+        place = Place(f"sqlite:///{tmp_path}/state.db")
+    elif request.param == "memory":
+        place = Place("memory:")
+    elif request.param == "file":
+        place = Place(f"file://{tmp_path}/store")
+    else:
+        place = request.getfixturevalue("s3_place")
+    opened = place.open()
+    yield opened
+    opened.close()
