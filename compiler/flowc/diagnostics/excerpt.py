@@ -42,9 +42,8 @@ def visible(text: str) -> str:
     return _HOSTILE.sub(lambda m: repr(m[0])[1:-1] if m[0] != "\n" else m[0], text)
 
 
-def excerpt(text: str, marks: list[Mark], gutter: int, paint: Paint) -> list[str]:
-    """Return the lines that ``marks`` stand on, in order, ``...`` between distant ones."""
-    source = split_lines(text)
+def excerpt(source: list[str], marks: list[Mark], gutter: int, paint: Paint) -> list[str]:
+    """Return the lines of a file that ``marks`` stand on, ``...`` between distant ones."""
     out: list[str] = []
     previous = 0
     ordered = sorted(marks, key=lambda m: (m.line, not m.primary, m.column))

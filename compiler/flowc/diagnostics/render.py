@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from flowc.diagnostics.excerpt import Mark, excerpt, visible
+from flowc.diagnostics.excerpt import Mark, excerpt, split_lines, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,7 +94,9 @@ def render_human(
     found = [to_json_object(d) for d in diagnostics]
     if not found:
         return ""
-    parts = [_human(one, texts, colour) for one in found]
+    named = {place["file"] for one in found for place in [one, *one["secondary"]]}
+    lines = {file: split_lines(text) for file, text in texts.items() if file in named}
+    parts = [_human(one, lines, colour) for one in found]
     return "\n".join([*parts, summary(found) + "\n"])
 
 
@@ -113,7 +115,7 @@ def use_colour(is_terminal: bool, environment: Mapping[str, str]) -> bool:
     return is_terminal and not dumb and not environment.get("NO_COLOR")
 
 
-def _human(found: Json, texts: Mapping[str, str], colour: bool) -> str:
+def _human(found: Json, texts: Mapping[str, list[str]], colour: bool) -> str:
     severity, main = found["severity"], _COLOURS[found["severity"]]
 
     def paint(text: str, sequence: str) -> str:
