@@ -223,7 +223,10 @@ class Decoding:
                 found.append(At(item, item_at))
             else:
                 self.report(
-                    codes.WRONG_TYPE, f"{what} is a list of texts, not {describe(item)}", item_at
+                    codes.WRONG_TYPE,
+                    f"{what} is a list of texts, and this is {describe(item)}",
+                    item_at,
+                    hint="put it in quotes" if isinstance(item, (int, float)) else None,
                 )
         return tuple(found)
 

@@ -1,0 +1,316 @@
+"""The keys of stack files, as tables: flowc's own and those of Stepflow's configs."""
+
+from __future__ import annotations
+
+from flowc.diagnostics import codes
+from flowc.source.fields import (
+    ANYTHING,
+    BOOLEAN,
+    COUNT,
+    LIST,
+    MAPPING,
+    NAME,
+    POSITIVE,
+    TEXT,
+    TEXT_MAP,
+    TEXTS,
+    Key,
+    Kind,
+    Refusal,
+    Shape,
+    described_by,
+    one_of,
+)
+from flowc.source.flowc_dialect import NEEDS_KEYS
+
+TARGET_NAMES = {
+    "local": "local",
+    "argo": "argo",
+    "step-functions": "step-functions",
+    "kubernetes": "argo",
+    "aws": "step-functions",
+}
+COMPUTE = one_of("lambda", "ecs", "batch")
+DOCKER = Refusal(
+    codes.NOT_BUILT_YET,
+    "(building an image) is not built yet",
+    "build the image yourself and name it in `unit_image` or `deploy`",
+)
+
+
+def named(name: str) -> Kind:
+    """Return the kind of a mapping from free names to what the definition ``name`` says."""
+    schema = {"type": "object", "additionalProperties": {"$ref": f"#/$defs/{name}"}}
+    return Kind("a mapping by name", MAPPING.accepts, schema)
+
+
+def _without_effect(hint: str | None = None) -> Key:
+    return Key(Kind("a mapping", ANYTHING.accepts, {"description": hint or ""}), nullable=True)
+
+
+IGNORED_SECTIONS = {
+    "leaseManager": "runs are led by the target's engine, not by leases",
+    "recovery": "an interrupted run is taken up by the target's engine",
+    "blobApi": "blobs are kept in the state store",
+    "retry": "write `retry: {platform: …}` on the steps of a `flowc/v1` flow",
+}
+STACK = Shape(
+    "a stack",
+    {
+        "target": Key(one_of(*TARGET_NAMES)),
+        "namespace": Key(NAME),
+        "region": Key(NAME),
+        "registry": Key(NAME),
+        "variables": Key(named("variable_value")),
+        "plugins": Key(named("plugin"), required=True),
+        "routes": Key(
+            Kind(
+                "a mapping of patterns",
+                MAPPING.accepts,
+                {
+                    "type": "object",
+                    "additionalProperties": {"type": "array", "items": {"$ref": "#/$defs/rule"}},
+                },
+            ),
+            required=True,
+        ),
+        "resources": Key(named("profile")),
+        "compute": Key(COMPUTE),
+        "unit_image": Key(NAME),
+        "state_store": Key(described_by("store", "a URL, or a mapping with `url`")),
+        "artifact_store": Key(described_by("store", "a URL, or a mapping with `url`")),
+        "stateStore": Key(described_by("stepflow_store", "a mapping", MAPPING), nullable=True),
+        "storageConfig": Key(MAPPING, nullable=True),
+        "workingDirectory": Key(NAME, nullable=True),
+        **{name: _without_effect(reason) for name, reason in IGNORED_SECTIONS.items()},
+    },
+    {
+        "docker": DOCKER,
+        "deploy": Refusal(
+            codes.UNKNOWN_KEY, "belongs to a component class", "write it under `plugins`"
+        ),
+        "working_directory": Refusal(
+            codes.UNKNOWN_KEY, "is not a key of a stack", "write `workingDirectory`"
+        ),
+    },
+)
+STACKS = Shape("a file with `stacks`", {"stacks": Key(named("stack"), required=True)})
+
+PROFILE = Shape(
+    "a resource profile",
+    {
+        **NEEDS_KEYS,
+        "gpu_type": Key(NAME),
+        "machine_type": Key(NAME),
+        "preemptible": Key(BOOLEAN),
+        "node_selector": Key(TEXT_MAP),
+        "tolerations": Key(LIST),
+        "queue": Key(NAME),
+        "compute": Key(COMPUTE),
+    },
+)
+RULE = Shape(
+    "a rule of a route",
+    {
+        "plugin": Key(NAME, required=True),
+        "conditions": Key(
+            Kind(
+                "a list of conditions",
+                LIST.accepts,
+                {"type": "array", "items": {"$ref": "#/$defs/condition"}},
+            ),
+            nullable=True,
+        ),
+        "component": Key(NAME, nullable=True),
+        "componentAllow": Key(TEXTS, nullable=True),
+        "componentDeny": Key(TEXTS, nullable=True),
+    },
+    {
+        key: Refusal(
+            codes.PLUGIN_TYPE,
+            "belongs to `grpc` and `nats` plugins, which are not available",
+            "serve the components over HTTP: `type: stepflow` with `url`",
+        )
+        for key in ("queueName", "stream", "consumer")
+    },
+)
+CONDITION = Shape(
+    "a condition of a rule",
+    {"path": Key(TEXT, required=True), "value": Key(ANYTHING, required=True)},
+)
+
+STORE = Shape(
+    "a store",
+    {
+        "url": Key(NAME, required=True),
+        "endpoint": Key(NAME),
+        "region": Key(NAME),
+        "allow_http": Key(BOOLEAN),
+        **{
+            name: Key(described_by("text_or_secret", "a text, or `{secret: name}`"))
+            for name in (
+                "access_key_id", "secret_access_key", "session_token", "account_name",
+                "account_key", "service_account_key", "user", "password",
+            )
+        },
+    },
+)  # fmt: skip
+STEPFLOW_STORE = Shape(
+    "a store",
+    {
+        "type": Key(one_of("inMemory", "sqlite", "postgres", "filesystem"), required=True),
+        "databaseUrl": Key(NAME),
+        "maxConnections": Key(POSITIVE),
+        "autoMigrate": Key(BOOLEAN),
+        "directory": Key(NAME, nullable=True),
+    },
+)
+STORAGE_CONFIG = Shape(
+    "`storageConfig`",
+    {
+        "metadata": Key(MAPPING, required=True),
+        "blobs": Key(MAPPING, nullable=True),
+        "journal": Key(MAPPING, nullable=True),
+    },
+)
+
+_TEXT_OR_SECRET_MAP = Kind(
+    "a mapping of texts and secrets",
+    MAPPING.accepts,
+    {"type": "object", "additionalProperties": {"$ref": "#/$defs/text_or_secret"}},
+)
+_OF_EVERY_CLASS = {
+    "type": Key(TEXT, required=True),
+    "resources": Key(
+        Kind(
+            "the name of a profile, or a mapping of needs",
+            ANYTHING.accepts,
+            {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/needs"}]},
+        )
+    ),
+}
+_PROCESS = {
+    "command": Key(NAME),
+    "args": Key(TEXTS),
+    "env": Key(_TEXT_OR_SECRET_MAP),
+    "working_directory": Key(NAME),
+}
+_COMPONENTS = Key(MAPPING, required=True)
+PLUGIN_SHAPES = {
+    "builtin": Shape("a plugin of type `builtin`", _OF_EVERY_CLASS, {"docker": DOCKER}),
+    "stepflow": Shape(
+        "a plugin of type `stepflow`",
+        {
+            **_OF_EVERY_CLASS,
+            "url": Key(NAME, nullable=True),
+            **_PROCESS,
+            "transport": Key(one_of("http"), nullable=True),
+            "healthCheck": Key(described_by("healthCheck", "a mapping", MAPPING), nullable=True),
+            "deploy": Key(described_by("deploy", "a mapping", MAPPING)),
+        },
+        {"docker": DOCKER},
+    ),
+    "python": Shape(
+        "a plugin of type `python`",
+        {
+            **_OF_EVERY_CLASS,
+            "module": Key(NAME),
+            "components": Key(TEXT_MAP),
+            "env": Key(_TEXT_OR_SECRET_MAP),
+            "working_directory": Key(NAME),
+        },
+        {"docker": DOCKER},
+    ),
+    "command": Shape(
+        "a plugin of type `command`",
+        {**_OF_EVERY_CLASS, "components": _COMPONENTS},
+        {"docker": DOCKER},
+    ),
+    "container": Shape(
+        "a plugin of type `container`",
+        {**_OF_EVERY_CLASS, "components": _COMPONENTS},
+        {"docker": DOCKER},
+    ),
+    "mock": Shape(
+        "a plugin of type `mock`",
+        {**_OF_EVERY_CLASS, "components": _COMPONENTS},
+        {"docker": DOCKER},
+    ),
+}
+HEALTH_CHECK = Shape(
+    "`healthCheck`",
+    {
+        "path": Key(NAME),
+        "timeoutMs": Key(POSITIVE),
+        "retryDelayMs": Key(COUNT),
+        "retryAttempts": Key(COUNT),
+    },
+)
+_COMMAND_LINE = Kind(
+    "a text or a list of texts",
+    lambda raw: isinstance(raw, list) or (isinstance(raw, str) and raw != ""),
+    {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]},
+)
+_LOCATIONS = Refusal(codes.NOT_BUILT_YET, "(several hosts for one call) is not built yet")
+COMMAND_COMPONENT = Shape(
+    "a component of a `command` plugin",
+    {
+        "command": Key(_COMMAND_LINE, required=True),
+        "args": Key(TEXTS),
+        "env": Key(_TEXT_OR_SECRET_MAP),
+        "working_directory": Key(NAME),
+    },
+    {"locations": _LOCATIONS},
+)
+CONTAINER_COMPONENT = Shape(
+    "a component of a `container` plugin",
+    {
+        "image": Key(NAME, required=True),
+        "command": Key(_COMMAND_LINE),
+        "args": Key(TEXTS),
+        "env": Key(_TEXT_OR_SECRET_MAP),
+    },
+    {"locations": _LOCATIONS, "docker": DOCKER},
+)
+MOCK_COMPONENT = Shape(
+    "a component of a `mock` plugin",
+    {
+        "input_schema": Key(ANYTHING, nullable=True),
+        "output_schema": Key(ANYTHING, nullable=True),
+        "description": Key(TEXT, nullable=True),
+        "behaviors": Key(MAPPING, required=True),
+    },
+)
+DEPLOY = Shape(
+    "`deploy`",
+    {
+        "image": Key(NAME, required=True),
+        "command": Key(_COMMAND_LINE),
+        "args": Key(TEXTS),
+        "env": Key(_TEXT_OR_SECRET_MAP),
+        "port": Key(POSITIVE),
+        "replicas": Key(described_by("replicas", "a whole number, or `{min, max, cpu}`")),
+        "resources": _OF_EVERY_CLASS["resources"],
+        "node_selector": Key(TEXT_MAP),
+        "tolerations": Key(LIST),
+    },
+    {"docker": DOCKER},
+)
+REPLICAS = Shape(
+    "`replicas`",
+    {"min": Key(COUNT), "max": Key(POSITIVE), "cpu": Key(TEXT)},
+)
+_HTTP = "serve the components over HTTP: `type: stepflow` with `url` or `command` (SDK 0.9 to 0.11)"
+REFUSED_TYPES = {
+    "grpc": Refusal(
+        codes.PLUGIN_TYPE, "is not available: its workers pull tasks from a server", _HTTP
+    ),
+    "nats": Refusal(
+        codes.PLUGIN_TYPE, "is not available: its workers pull tasks from a broker", _HTTP
+    ),
+    "mcp": Refusal(
+        codes.PLUGIN_TYPE,
+        "is not available: MCP tools keep a session that ends with their process",
+        "call the tool from a component server: `type: stepflow`",
+    ),
+}
