@@ -9,8 +9,22 @@ from flowc_shim.contract.plan import FINISH, ROOT, Plan, PlanCall, PlanLoop, Pla
 from flowc_shim.contract.json_types import Json
 
 
-def build_plan(program: Program, placement: Placement, layout: Layout, routes: Json = None) -> Plan:
-    """Return the plan; ``routes`` go in for flows that components submit at run time."""
+MAX_ITEMS = 25_000
+"""Items of one loop that the language allows (section 7)."""
+
+
+def build_plan(
+    program: Program,
+    placement: Placement,
+    layout: Layout,
+    routes: Json = None,
+    max_items: int = MAX_ITEMS,
+) -> Plan:
+    """Return the plan.
+
+    ``routes`` go in for flows that components submit at run time. ``max_items``: what the target
+    can fan out; a loop that turns out larger fails before its first item.
+    """
     used = {
         cls.name: cls for call in placement.calls.values() for cls in call.classes
     }
@@ -24,7 +38,7 @@ def build_plan(program: Program, placement: Placement, layout: Layout, routes: J
         name=program.name,
         project=placement.project,
         branch=placement.branch,
-        steps={path: _step(step, placement) for path, step in program.steps.items()},
+        steps={path: _step(step, placement, max_items) for path, step in program.steps.items()},
         units=units,
         output=program.output,
         output_may_skip=program.output_may_skip,
@@ -45,11 +59,11 @@ def _step_schemas(program: Program) -> dict[str, Json]:
     return found
 
 
-def _step(step: Step, placement: Placement) -> PlanStep:
+def _step(step: Step, placement: Placement, max_items: int) -> PlanStep:
     return PlanStep(
         path=step.path,
         scope=step.scope,
-        body=_body(step, placement),
+        body=_body(step, placement, max_items),
         reads=step.reads,
         needs=step.needs,
         when=step.when,
@@ -59,7 +73,7 @@ def _step(step: Step, placement: Placement) -> PlanStep:
     )
 
 
-def _body(step: Step, placement: Placement) -> PlanCall | PlanLoop:
+def _body(step: Step, placement: Placement, max_items: int) -> PlanCall | PlanLoop:
     if isinstance(step.body, Call):
         call = placement.calls[step.path]
         return PlanCall(
@@ -72,4 +86,5 @@ def _body(step: Step, placement: Placement) -> PlanCall | PlanLoop:
         product=loop.product,
         concurrency=placement.concurrency[step.path],
         tolerance=loop.tolerance,
+        max_items=max_items,
     )

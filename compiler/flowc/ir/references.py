@@ -1,4 +1,4 @@
-"""What values refer to: steps (strict or tolerant, and under which conditions), items, variables."""
+"""Uses of steps with their places in the source, and rewriting of values."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from flowc.diagnostics import Span
+from flowc_shim.language import references as shim
 from flowc_shim.language import values as v
-from flowc_shim.language.expressions import (
-    ExpressionSyntaxError,
-    Reference,
-    parse,
-    references,
-)
 from flowc_shim.language.paths import Path
+from flowc_shim.language.references import expression_references
 
-MAX_CONJUNCTION = 8
-"""Conditions kept per reference; dropping one only widens the demand."""
+__all__ = ["StepUse", "expression_references", "rewrite", "span_of", "step_uses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,63 +31,16 @@ def span_of(value: v.Value) -> Span | None:
     return value.at if isinstance(value.at, Span) else None
 
 
-def expression_references(value: v.Expr) -> tuple[Reference, ...]:
-    """Return the references of an expression; none if it does not parse (reported elsewhere)."""
-    try:
-        return references(parse(value.text))
-    except ExpressionSyntaxError:
-        return ()
-
-
 def step_uses(value: v.Value) -> Iterator[StepUse]:
-    """Yield every use of a step in ``value``, with the conditions under which it is reached."""
-    stack: list[tuple[v.Value, tuple[v.Condition, ...]]] = [(value, ())]
-    while stack:
-        node, conditions = stack.pop()
-        if isinstance(node, v.StepRef):
-            yield StepUse(
-                node.step, node.path, node.tolerant, span_of(node), conditions,
-                node.on_skip is not None,
-            )  # fmt: skip
-        elif isinstance(node, v.Expr):
-            yield from _expression_uses(node, conditions)
-        stack.extend(
-            (child, (*conditions, *more)[:MAX_CONJUNCTION]) for child, more in _branches(node)
-        )
-
-
-def _branches(node: v.Value) -> list[tuple[v.Value, tuple[v.Condition, ...]]]:
-    """Return the children of ``node`` in reverse, each with the conditions that reach it."""
-    if isinstance(node, v.If):
-        found = [
-            (node.condition, ()),
-            (node.then, (v.Condition(node.condition, "truthy"),)),
-        ]
-        if node.otherwise is not None:
-            found.append((node.otherwise, (v.Condition(node.condition, "falsy"),)))
-        return found[::-1]
-    if isinstance(node, v.Coalesce):
-        earlier: tuple[v.Condition, ...] = ()
-        found = []
-        for member in node.members:
-            found.append((member, earlier))
-            earlier = (*earlier, v.Condition(member, "null"))
-        return found[::-1]
-    return [(child, ()) for child in reversed(list(v.children(node)))]
-
-
-def _expression_uses(node: v.Expr, conditions: tuple[v.Condition, ...]) -> Iterator[StepUse]:
-    paths = dict(node.steps)
-    for ref in expression_references(node):
-        if ref.root == "steps" and ref.step is not None:
-            span = span_of(node)
-            yield StepUse(
-                paths.get(ref.step, ref.step),
-                ref.path,
-                ref.tolerant,
-                span.inside(ref.offset, ref.length) if span else None,
-                conditions,
-            )
+    """Yield every use of a step in ``value``, located."""
+    for use in shim.step_uses(value):
+        span = span_of(use.node)
+        if span is not None and isinstance(use.node, v.Expr):
+            span = span.inside(use.offset, use.length)
+        yield StepUse(
+            use.step, use.path, use.tolerant, span, use.conditions,
+            isinstance(use.node, v.StepRef) and use.node.on_skip is not None,
+        )  # fmt: skip
 
 
 def rewrite(value: v.Value, leaf: Callable[[v.Value], v.Value]) -> v.Value:

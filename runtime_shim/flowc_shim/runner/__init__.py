@@ -1,0 +1,1 @@
+"""Running units: what starts, what a failure becomes, and what is committed."""

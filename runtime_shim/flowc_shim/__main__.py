@@ -1,0 +1,91 @@
+"""The ``flowc-shim`` command: what an engine's container runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from flowc_shim.contract.verdict import ExitCode, Status, Verdict, exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="flowc-shim", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    unit = commands.add_parser("run-unit", help="run one unit of a plan")
+    unit.add_argument("--unit", required=True)
+    decide = commands.add_parser("decide", help="settle units, and say whether one should start")
+    decide.add_argument("--ask")
+    finish = commands.add_parser("finish", help="settle what is left and end the run")
+    finish.add_argument("--status", default="")
+    for command in (unit, decide, finish):
+        command.add_argument("--plan", required=True, help="digest of the plan")
+        command.add_argument("--run", required=True, help="key of the run")
+        command.add_argument("--scope", default="", help="loop indices, as 3/0")
+        command.add_argument(
+            "--settle", action="append", default=[], metavar="UNIT=STATUS",
+            help="what the engine says became of a unit",
+        )  # fmt: skip
+    blobs = commands.add_parser("blob-api", help="serve Stepflow's blob HTTP API")
+    blobs.add_argument("--host", default="127.0.0.1")
+    blobs.add_argument("--port", type=int, default=7841)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code (:class:`flowc_shim.contract.verdict.ExitCode`)."""
+    options = _parser().parse_args(arguments)
+    if options.command == "blob-api":
+        from flowc_shim.blob_api.command import serve_forever
+
+        return serve_forever(options.host, options.port)
+    from flowc_shim.runner.plans import PlanProblem
+    from flowc_shim.stores.api import StoreUnavailable
+
+    try:
+        verdict = _run(options)
+    except (PlanProblem, ValueError) as error:
+        print(f"flowc-shim: {error}", file=sys.stderr)  # noqa: T201 (the container's log)
+        return ExitCode.CONTRACT
+    except StoreUnavailable as error:
+        print(f"flowc-shim: state store: {error}", file=sys.stderr)  # noqa: T201
+        verdict = Verdict(Status.RETRY, "platform", retry_wait=5)
+    _say(verdict)
+    return exit_code(verdict)
+
+
+def _run(options: argparse.Namespace) -> Verdict:
+    from flowc_shim.runner.commands import Request, perform
+    from flowc_shim.runner.session import RUN_INPUT, open_session
+
+    request = Request(
+        command=options.command,
+        unit=getattr(options, "unit", None) or getattr(options, "ask", None),
+        scope=options.scope,
+        settled={
+            unit: (status, "")
+            for unit, _, status in (text.rpartition("=") for text in options.settle)
+        },
+        status=getattr(options, "status", ""),
+        input_text=os.environ.get(RUN_INPUT),
+    )
+    with open_session(options.plan, options.run) as runtime:
+        return perform(runtime, request)
+
+
+def _say(verdict: Verdict) -> None:
+    """Write the verdict where the engine reads it, and to standard output."""
+    from flowc_shim.runner.session import VERDICT
+
+    text = json.dumps(verdict.to_json())
+    target = os.environ.get(VERDICT)
+    if target:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        Path(target).write_text(text, encoding="utf-8")
+    print(text)  # noqa: T201 (the answer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The Lambda handler: one invocation is one unit, one ``decide`` or the end of a run.
+
+The event: ``{"op": "run-unit" | "decide" | "finish", "plan": digest, "run": id, "started": time,
+"unit": id, "scope": "3/0", "input": …, "settle": {unit: {"Error": …, "Cause": …}}, "status": …}``.
+The answer is the verdict. A retry that the engine has to wait for is the typed error
+``Flowc.Retry``; a failure is not an error here, it is committed and in the verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from flowc_shim.contract.verdict import Status
+from flowc_shim.runner.commands import Request, perform
+from flowc_shim.runner.session import RUN_NAME, open_session
+
+
+class FlowcRetry(Exception):
+    """Another attempt is due later; the state machine's Retry waits and invokes again."""
+
+
+class FlowcContract(Exception):
+    """Plan, digest, store or event are wrong; invoking again cannot help."""
+
+
+# Step Functions matches the class name of a Python exception.
+FlowcRetry.__name__ = FlowcRetry.__qualname__ = "Flowc.Retry"
+FlowcContract.__name__ = FlowcContract.__qualname__ = "Flowc.Contract"
+
+
+def run_key(event: dict[str, Any]) -> str:
+    """Return the run's key: the execution's id with its start, since names come back."""
+    return f"{event['run']}@{event['started']}" if event.get("started") else str(event["run"])
+
+
+def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
+    """Perform the request in ``event`` and return the verdict.
+
+    Raises FlowcRetry and FlowcContract (as ``Flowc.Retry``, ``Flowc.Contract``).
+    """
+    from flowc_shim.runner.plans import PlanProblem
+
+    environ = {**os.environ, RUN_NAME: str(event.get("name") or event["run"])}
+    request = Request(
+        command=event["op"],
+        unit=event.get("unit"),
+        scope=event.get("scope") or "",
+        settled={unit: _death(error) for unit, error in (event.get("settle") or {}).items()},
+        status=event.get("status") or "",
+        input_text=json.dumps(event["input"]) if "input" in event else None,
+    )
+    try:
+        with open_session(event["plan"], run_key(event), environ) as runtime:
+            verdict = perform(runtime, request)
+    except (PlanProblem, ValueError) as error:
+        raise FlowcContract(str(error)) from error
+    if verdict.status is Status.RETRY and event["op"] == "run-unit":
+        raise FlowcRetry(json.dumps(verdict.to_json()))
+    return verdict.to_json()
+
+
+def _death(error: Any) -> tuple[str, str]:
+    if not isinstance(error, dict):
+        return "failed", str(error or "")
+    return "failed", f"{error.get('Error', '')}: {error.get('Cause', '')}"

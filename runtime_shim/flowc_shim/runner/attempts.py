@@ -1,0 +1,180 @@
+"""Attempts at one component call: claiming, calling, classifying, waiting, giving up.
+
+Budgets count attempt rows, which are written before the work begins, so that an attempt whose
+shim was killed counts too (class ``platform``).
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from flowc_shim.components.api import Call
+from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
+from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.plan import Candidate, PlanCall, PlanStep
+from flowc_shim.contract.policies import Retry
+from flowc_shim.language.evaluate import Scope, retry_condition
+from flowc_shim.language.paths import PathNotFound, follow, parse_path
+from flowc_shim.runner.host import Host
+from flowc_shim.runner.keys import Indices, indices_text
+from flowc_shim.runner.records import AttemptRow
+from flowc_shim.runner.runtime import Runtime
+from flowc_shim.runner.variables import mask
+from flowc_shim.schemas import SchemaMismatch, check_instance
+
+DIED = "SHIM_DIED"
+"""Code of an attempt that began and never ended: the process was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """An attempt gave ``output``."""
+
+    output: Json
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No attempt is left; ``error`` is the last one's."""
+
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Another attempt is due after ``wait`` seconds, longer than this process waits itself."""
+
+    error: ErrorInfo
+    wait: float
+
+
+def died(number: int, message: str = "the process that ran the attempt died") -> ErrorInfo:
+    """Return the error of an attempt whose shim was killed."""
+    return ErrorInfo(ErrorClass.PLATFORM, DIED, message, "ShimDied", attempt=number)
+
+
+def attempt_call(
+    runtime: Runtime, step: PlanStep, indices: Indices, value: Json
+) -> Success | Failure | Later:
+    """Call the component of ``step`` with ``value`` until it answers or no budget is left."""
+    call = step.body
+    assert isinstance(call, PlanCall)
+    rows = runtime.journal.attempts(indices, step.path, call.retry.attempts)
+    scope = runtime.scope(step, indices)
+    used = _used(rows)
+    if rows:
+        # Killed in the attempt, or between its end and the commit: judged again, by the same rule.
+        given_up = _judge(call.retry, used, rows[-1].error or died(rows[-1].number), scope)
+        if given_up is not None:
+            return given_up
+    number = len(rows)
+    while True:
+        number = runtime.journal.begin_attempt(indices, step.path, number + 1)
+        try:
+            return Success(_call_once(runtime, step, call, indices, value, number), number)
+        except FlowError as failure:
+            error = _masked(runtime, failure.info.with_attempt(number))
+        runtime.journal.end_attempt(indices, step.path, error)
+        used[error.error_class] = used.get(error.error_class, 0) + 1
+        given_up = _judge(call.retry, used, error, scope)
+        if given_up is not None:
+            return given_up
+        wait = _wait(call.retry, used, error)
+        if wait > runtime.hold_waits:
+            return Later(error, wait)
+        if runtime.cancelled.wait(wait):
+            return Failure(_stopped(number))
+
+
+def _used(rows: list[AttemptRow]) -> dict[ErrorClass, int]:
+    used: dict[ErrorClass, int] = {}
+    for row in rows:
+        error_class = row.error.error_class if row.error else ErrorClass.PLATFORM
+        used[error_class] = used.get(error_class, 0) + 1
+    return used
+
+
+def _judge(
+    retry: Retry, used: dict[ErrorClass, int], error: ErrorInfo, scope: Scope
+) -> Failure | None:
+    """Return the failure if ``error`` must not be retried: class, then budget, then ``if``."""
+    if error.final or used.get(error.error_class, 0) > retry.budget(error.error_class).max:
+        return Failure(error)
+    if retry.condition is None:
+        return None
+    try:
+        allowed = retry_condition(retry.condition, scope, error.to_json())
+    except FlowError as broken:
+        return Failure(broken.info.with_attempt(error.attempt))
+    return None if allowed else Failure(error)
+
+
+def _wait(retry: Retry, used: dict[ErrorClass, int], error: ErrorInfo) -> float:
+    budget = retry.budget(error.error_class)
+    longest = budget.wait(used[error.error_class])
+    return random.uniform(0, longest) if budget.jitter else longest  # noqa: S311 (spreads load)
+
+
+def _stopped(number: int) -> ErrorInfo:
+    return ErrorInfo(
+        ErrorClass.PLATFORM, "STOPPED", "the run is being stopped", "Stopped",
+        attempt=number, final=True,
+    )  # fmt: skip
+
+
+def _masked(runtime: Runtime, error: ErrorInfo) -> ErrorInfo:
+    secrets = runtime.variables.secrets()
+    if not secrets:
+        return error
+    return replace(error, message=mask(error.message, secrets), data=mask(error.data, secrets))
+
+
+def _call_once(
+    runtime: Runtime, step: PlanStep, call: PlanCall, indices: Indices, value: Json, number: int
+) -> Json:
+    candidate = choose(call.candidates, value)
+    client = runtime.clients.client(candidate.component_class)
+    where = "/".join(part for part in (indices_text(indices), step.path) if part)
+    output = client.call(
+        Call(
+            component=candidate.component,
+            input=value,
+            attempt=number,
+            run_id=runtime.run_uuid,
+            flow_id=runtime.plan.digest,
+            step_id=step.id,
+            idempotency_key=f"{runtime.run_uuid}/{where}",
+            timeout=call.timeout,
+            cancelled=runtime.cancelled,
+        ),
+        Host(runtime),
+    )
+    schema = runtime.plan.step_schemas.get(step.path)
+    if schema is not None and runtime.plan.enforce_schemas:
+        try:
+            check_instance(schema, output)
+        except SchemaMismatch as mismatch:
+            raise final_error(
+                "INVALID_OUTPUT", f"output of `{step.id}`: {mismatch}", type="SchemaMismatch"
+            ) from mismatch
+    return output
+
+
+def choose(candidates: tuple[Candidate, ...], value: Json) -> Candidate:
+    """Return the first candidate whose conditions all equal the input.
+
+    A condition on a path that the input lacks is an error, not a "no" (Stepflow's rule).
+    """
+    for candidate in candidates:
+        try:
+            if all(
+                follow(value, parse_path(path)) == wanted for path, wanted in candidate.conditions
+            ):
+                return candidate
+        except PathNotFound as missing:
+            raise final_error(
+                "ROUTING", f"error routing component: {missing}", type="PathNotFound"
+            ) from missing
+    raise final_error("COMPONENT_NOT_FOUND", "no route takes this input", type="NoRoute")

@@ -1,0 +1,46 @@
+"""The three things that engines ask of a shim, whatever way they ask."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from flowc_shim.contract.plan import FINISH
+from flowc_shim.contract.verdict import Verdict
+from flowc_shim.runner.finish import begin_run, finish_run
+from flowc_shim.runner.keys import parse_indices
+from flowc_shim.runner.runtime import Runtime
+from flowc_shim.runner.units import decide, run_unit
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: ``command`` is ``run-unit``, ``decide`` or ``finish``.
+
+    ``unit``: the unit to run, or the one that ``decide`` is asked about. ``settled``: unit id →
+    engine status and cause. ``input_text``: the run's input as JSON, on root units.
+    """
+
+    command: str
+    unit: str | None = None
+    scope: str = ""
+    settled: dict[str, tuple[str, str]] = field(default_factory=dict)
+    status: str = ""
+    input_text: str | None = None
+
+
+def perform(runtime: Runtime, request: Request) -> Verdict:
+    """Do what ``request`` asks; raises ValueError for what cannot be asked."""
+    indices = parse_indices(request.scope)
+    if request.input_text is not None:
+        begin_run(runtime, json.loads(request.input_text), {"name": runtime.run_name,
+                  "flow": runtime.plan.name, "plan": runtime.plan.digest})  # fmt: skip
+    unit = FINISH if request.command == "finish" else request.unit
+    if unit is not None and unit not in runtime.plan.units:
+        raise ValueError(f"the plan has no unit `{unit}`")
+    if request.command == "finish":
+        return finish_run(runtime, request.status)
+    if request.command == "decide":
+        return decide(runtime, request.unit, indices, request.settled)
+    assert request.unit is not None
+    return run_unit(runtime, request.unit, indices, request.settled)

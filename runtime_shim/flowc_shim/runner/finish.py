@@ -1,0 +1,121 @@
+"""The end of a run: what nobody decided is settled, the output computed, the end recorded."""
+
+from __future__ import annotations
+
+from flowc_shim.contract.errors import ErrorInfo, FlowError, final_error
+from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
+from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.verdict import Status, Verdict
+from flowc_shim.language.evaluate import SkippedReference, evaluate
+from flowc_shim.language.references import step_uses
+from flowc_shim.runner.records import EndRecord
+from flowc_shim.runner.runtime import Runtime, RunScope
+from flowc_shim.runner.settle import STOPPED_STATUSES, settle
+from flowc_shim.schemas import SchemaMismatch, check_instance
+
+
+def finish_run(runtime: Runtime, status: str) -> Verdict:
+    """End the run once; ``status`` is what the engine says of it.
+
+    Returns ``done`` for a run that succeeded (or, for a flow that allows it, was skipped), else
+    ``final``, so that the engine's own state of the run says the same.
+    """
+    end = runtime.journal.end()
+    if end is None:
+        end = runtime.journal.commit_end(_end(runtime, status))
+    if end.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED):
+        return Verdict(Status.DONE)
+    error = end.error or {}
+    return Verdict(Status.FINAL, str((error.get("error") or {}).get("class", "platform")), go=False)
+
+
+def _end(runtime: Runtime, status: str) -> EndRecord:
+    failed = _settle_all(runtime, status)
+    if failed is not None:
+        return EndRecord(Outcome.FAILED, error=failed)
+    reason = runtime.journal.failing_reason(ROOT, ())
+    if reason is not None:
+        return EndRecord(Outcome.FAILED, error=reason)
+    if status.lower() in STOPPED_STATUSES:
+        return EndRecord(Outcome.STOPPED)
+    try:
+        return EndRecord(Outcome.SUCCEEDED, _output(runtime))
+    except SkippedReference as skipped:
+        if runtime.plan.output_may_skip:
+            return EndRecord(Outcome.SKIPPED)
+        error = final_error("EXPRESSION_FAILURE", f"the output reads skipped `{skipped.step}`").info
+    except FlowError as failure:
+        error = failure.info
+    return EndRecord(Outcome.FAILED, error={"step": None, "error": error.to_json()})
+
+
+def _settle_all(runtime: Runtime, status: str) -> dict[str, Json] | None:
+    """Decide every step of the outermost scope; returns the first failure in written order."""
+    first: dict[str, Json] | None = None
+    dead = status if status.lower() in STOPPED_STATUSES else "failed"
+    paths = runtime.plan.scope_steps[ROOT]
+    runtime.journal.records([((), path) for path in paths])
+    for path in paths:
+        record = runtime.journal.record((), path)
+        if record is None:
+            # what it waits for first, by a loop: a chain may be thousands of steps long
+            for before in _undecided_before(runtime, path):
+                settle(runtime, runtime.plan.steps[before], (), "finish", dead)
+            record = settle(runtime, runtime.plan.steps[path], (), "finish", dead)
+        if record.outcome in FAILS_THE_FLOW and first is None:
+            error = record.error.to_json() if record.error else None
+            first = {"step": path, "error": error}
+    return first
+
+
+def _undecided_before(runtime: Runtime, path: str) -> list[str]:
+    """Return the undecided steps that ``path`` waits for, in an order that settles each once."""
+    order: list[str] = []
+    seen = {path}
+    stack = [(path, iter(runtime.plan.steps[path].reads))]
+    while stack:
+        here, reads = stack[-1]
+        for before in reads:
+            if before not in seen and runtime.journal.record((), before) is None:
+                seen.add(before)
+                stack.append((before, iter(runtime.plan.steps[before].reads)))
+                break
+        else:
+            stack.pop()
+            if here != path:
+                order.append(here)
+    return order
+
+
+def _output(runtime: Runtime) -> Json:
+    plan = runtime.plan
+    uses = {use.step: ((), use.step) for use in step_uses(plan.output)}
+    runtime.journal.records(list(uses.values()))
+    output = evaluate(plan.output, RunScope(runtime, ROOT, ()))
+    if plan.output_schema is not None and plan.enforce_schemas:
+        try:
+            check_instance(plan.output_schema, output)
+        except SchemaMismatch as mismatch:
+            raise final_error("INVALID_OUTPUT", f"the output: {mismatch}") from mismatch
+    return output
+
+
+def input_problem(runtime: Runtime, value: Json) -> ErrorInfo | None:
+    """Return what is wrong with a run's input against the flow's schema, None if nothing is."""
+    plan = runtime.plan
+    if plan.input_schema is None or not plan.enforce_schemas:
+        return None
+    try:
+        check_instance(plan.input_schema, value)
+    except SchemaMismatch as mismatch:
+        return final_error("INVALID_INPUT", f"the run's input: {mismatch}").info
+    return None
+
+
+def begin_run(runtime: Runtime, value: Json, header: dict[str, Json] | None = None) -> None:
+    """Put the run's input in if absent, and fail the run if it does not match the schema."""
+    value = runtime.journal.begin(value, header)
+    problem = input_problem(runtime, value)
+    if problem is not None:
+        runtime.journal.set_failing(ROOT, (), {"step": None, "error": problem.to_json()})

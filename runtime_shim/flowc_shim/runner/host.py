@@ -1,0 +1,48 @@
+"""What components may ask of the run: blobs, and flows given as data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_shim.blob_api.command import SHARED_PREFIX
+from flowc_shim.contract.errors import final_error, platform_error
+from flowc_shim.contract.json_types import Json
+from flowc_shim.stores.api import StoreUnavailable
+from flowc_shim.stores.blobs import get_blob, put_blob
+
+if TYPE_CHECKING:
+    from flowc_shim.runner.runtime import Runtime
+
+
+class Host:
+    """Implements :class:`flowc_shim.components.api.CallHost` over one run."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._prefix = SHARED_PREFIX if runtime.shares_blobs else runtime.journal.prefix
+
+    def put_blob(self, data: Json, blob_type: str) -> str:
+        """Store ``data`` among the run's blobs and return its id."""
+        journal = self._runtime.journal
+        try:
+            return put_blob(journal.store, self._prefix, data, blob_type)
+        except StoreUnavailable as error:
+            raise platform_error("STORE_UNAVAILABLE", str(error)) from error
+
+    def get_blob(self, blob_id: str) -> tuple[Json, str]:
+        """Return data and type of one of the run's blobs."""
+        journal = self._runtime.journal
+        try:
+            return get_blob(journal.store, self._prefix, blob_id)
+        except KeyError as error:
+            raise final_error("BLOB_NOT_FOUND", f"no blob `{blob_id}` in this run") from error
+        except StoreUnavailable as error:
+            raise platform_error("STORE_UNAVAILABLE", str(error)) from error
+
+    def run_flow(
+        self, flow: Json, inputs: list[Json], max_concurrency: int | None, overrides: Json = None
+    ) -> list[Json]:
+        """Run a Stepflow flow given as data once per input; returns FlowResults in order."""
+        from flowc_shim.runner.dynamic import run_dynamic_flow
+
+        return run_dynamic_flow(self._runtime, self, flow, inputs, max_concurrency, overrides)

@@ -1,0 +1,253 @@
+"""The journal of one run: typed rows over a state store, each decided exactly once."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from flowc_shim.contract.errors import ErrorInfo
+from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
+from flowc_shim.runner import keys
+from flowc_shim.runner.keys import Indices
+from flowc_shim.runner.records import (
+    RECORD_VERSION,
+    AttemptRow,
+    EndRecord,
+    LoopRecord,
+    StepRecord,
+)
+from flowc_shim.stores.api import StateStore
+from flowc_shim.stores.blobs import get_blob, put_blob
+from flowc_shim.stores.commit import commit
+
+BLOB_THRESHOLD = 64 * 1024
+"""Bytes of JSON above which a value becomes a blob."""
+
+VALUE_KIND = "value"
+
+
+def new_writer() -> str:
+    """Return an id for one process and its intents; a restarted process takes another."""
+    return uuid.uuid4().hex
+
+
+class Journal:
+    """Reads and commits of one run by one writer; safe to use from several threads.
+
+    Step records never change once committed, so those that were read are kept.
+    """
+
+    def __init__(self, store: StateStore, run: str, writer: str | None = None) -> None:
+        self.store = store
+        self.run = run
+        self.writer = writer or new_writer()
+        self.prefix = keys.run_prefix(run)
+        self._known: dict[tuple[Indices, str], StepRecord] = {}
+        self._lock = threading.Lock()
+        self._input: list[Json] = []
+
+    # values
+
+    def _pack(self, value: Json) -> dict[str, Json]:
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        if len(text) > BLOB_THRESHOLD:
+            return {"blob": put_blob(self.store, self.prefix, value, VALUE_KIND)}
+        return {"value": value}
+
+    def _unpack(self, row: dict[str, Json]) -> Json:
+        if "blob" in row:
+            return get_blob(self.store, self.prefix, row["blob"])[0]
+        return row.get("value")
+
+    def _read(self, key: str) -> dict[str, Json] | None:
+        body = self.store.read(key)
+        return None if body is None else json.loads(body)
+
+    def _decide(self, key: str, row: dict[str, Json]) -> dict[str, Json]:
+        return commit(self.store, key, {"v": RECORD_VERSION, **row}, self.writer).record
+
+    # the run
+
+    def begin(self, value: Json, header: dict[str, Json] | None = None) -> Json:
+        """Put the run's input in if absent; returns the input that the run has."""
+        row = self._decide(keys.input_key(self.run), self._pack(value))
+        if header is not None:
+            self._decide(
+                keys.header_key(self.run), {"run": self.run, "started": time.time(), **header}
+            )
+            if header.get("name"):
+                self._decide(keys.alias_key(f"{header['name']}"), {"run": self.run})
+        self._input = [self._unpack(row)]
+        return self._input[0]
+
+    def header(self) -> dict[str, Json]:
+        """Return the run's header, empty if nobody wrote one."""
+        return self._read(keys.header_key(self.run)) or {}
+
+    def input(self) -> Json:
+        """Return the run's input; raises KeyError if the run never began."""
+        if not self._input:
+            row = self._read(keys.input_key(self.run))
+            if row is None:
+                raise KeyError(f"run {self.run} has no input: it never began")
+            self._input = [self._unpack(row)]
+        return self._input[0]
+
+    def end(self) -> EndRecord | None:
+        """Return how the run ended, None while it has not."""
+        row = self._read(keys.end_key(self.run))
+        if row is None:
+            return None
+        return EndRecord(Outcome(row["outcome"]), self._unpack(row), row["error"], row["ended"])
+
+    def commit_end(self, end: EndRecord) -> EndRecord:
+        """End the run, or adopt the end that it already has."""
+        row = self._decide(
+            keys.end_key(self.run),
+            {
+                "outcome": end.outcome.value,
+                **self._pack(end.output),
+                "error": None if end.error is None else dict(end.error),
+                "ended": time.time(),
+            },
+        )
+        return EndRecord(Outcome(row["outcome"]), self._unpack(row), row["error"], row["ended"])
+
+    # steps
+
+    def record(self, indices: Indices, step: str) -> StepRecord | None:
+        """Return a step's result, None while it is not decided."""
+        known = self._known.get((indices, step))
+        if known is not None:
+            return known
+        row = self._read(keys.record_key(self.run, indices, step))
+        return None if row is None else self._remember(indices, step, row)
+
+    def records(self, places: Sequence[tuple[Indices, str]]) -> list[StepRecord | None]:
+        """Return the results at ``places``, in one read where the store can."""
+        missing = [place for place in places if place not in self._known]
+        wanted = {keys.record_key(self.run, *place): place for place in missing}
+        for key, body in self.store.read_many(list(wanted)).items():
+            self._remember(*wanted[key], json.loads(body))
+        return [self._known.get(place) for place in places]
+
+    def commit_record(self, indices: Indices, step: str, record: StepRecord) -> StepRecord:
+        """Decide a step, or adopt the result that it already has."""
+        row: dict[str, Json] = {"outcome": record.outcome.value}
+        if record.outcome in EDGE_TRUE:
+            row |= self._pack(record.value)
+        row |= {
+            "error": None if record.error is None else record.error.to_json(),
+            "attempt": record.attempt,
+            "input_digest": record.input_digest,
+            "unit": record.unit,
+            "started": record.started or time.time(),
+            "ended": time.time(),
+        }
+        return self._remember(
+            indices, step, self._decide(keys.record_key(self.run, indices, step), row)
+        )
+
+    def _remember(self, indices: Indices, step: str, row: dict[str, Json]) -> StepRecord:
+        record = StepRecord(
+            outcome=Outcome(row["outcome"]),
+            value=self._unpack(row),
+            error=None if row["error"] is None else ErrorInfo.from_json(row["error"]),
+            attempt=row["attempt"],
+            input_digest=row["input_digest"],
+            unit=row["unit"],
+            started=row["started"],
+            ended=row["ended"],
+            writer=row["writer"],
+        )
+        with self._lock:
+            self._known[(indices, step)] = record
+        return record
+
+    # attempts
+
+    def attempts(self, indices: Indices, step: str, most: int) -> list[AttemptRow]:
+        """Return the attempts that were ever begun, in order; ``most``: how many there can be."""
+        if self._read(keys.attempt_key(self.run, indices, step, 1)) is None:
+            return []
+        numbers = range(1, most + 2)
+        begun = {keys.attempt_key(self.run, indices, step, n): n for n in numbers}
+        ended = {keys.attempt_end_key(self.run, indices, step, n): n for n in numbers}
+        rows = self.store.read_many([*begun, *ended])
+        errors = {
+            n: ErrorInfo.from_json(json.loads(rows[key])["error"])
+            for key, n in ended.items()
+            if key in rows
+        }
+        out = []
+        for key, n in begun.items():
+            if key not in rows:
+                break
+            row = json.loads(rows[key])
+            out.append(AttemptRow(n, row["writer"], row["started"], errors.get(n)))
+        return out
+
+    def begin_attempt(self, indices: Indices, step: str, number: int) -> int:
+        """Claim attempt ``number``, or the next free one; returns the number claimed."""
+        while True:
+            key = keys.attempt_key(self.run, indices, step, number)
+            row = self._decide(key, {"started": time.time()})
+            if row["writer"] == self.writer:
+                return number
+            number += 1
+
+    def end_attempt(self, indices: Indices, step: str, error: ErrorInfo) -> None:
+        """Write how attempt ``error.attempt`` failed."""
+        key = keys.attempt_end_key(self.run, indices, step, error.attempt)
+        self._decide(key, {"error": error.to_json(), "ended": time.time()})
+
+    # loops
+
+    def loop(self, indices: Indices, loop: str) -> LoopRecord | None:
+        """Return the decided items of a loop, None while they are not decided."""
+        row = self._read(keys.loop_key(self.run, indices, loop))
+        return None if row is None else self._loop(row)
+
+    def commit_loop(self, indices: Indices, loop: str, record: LoopRecord) -> LoopRecord:
+        """Decide the items of a loop, or adopt those that it already has."""
+        lists: dict[str, Any] = {"items": record.items, "product": record.product}
+        row = self._decide(
+            keys.loop_key(self.run, indices, loop), {"count": record.count, **self._pack(lists)}
+        )
+        return self._loop(row)
+
+    def _loop(self, row: dict[str, Json]) -> LoopRecord:
+        lists = self._unpack(row)
+        return LoopRecord(
+            row["count"], lists["items"], [(name, values) for name, values in lists["product"]]
+        )
+
+    # flags
+
+    def set_failing(self, scope: str, indices: Indices, reason: dict[str, Json]) -> None:
+        """Say that nothing new may start in this scope."""
+        self._decide(keys.failing_key(self.run, scope, indices), {"reason": reason})
+
+    def set_loop_failing(self, loop: str, indices: Indices) -> None:
+        """Say that a loop has more failed items than it tolerates."""
+        self._decide(keys.loop_failing_key(self.run, loop, indices), {})
+
+    def failing_reason(self, scope: str, indices: Indices) -> dict[str, Json] | None:
+        """Return why the scope is failing, None if it is not."""
+        row = self._read(keys.failing_key(self.run, scope, indices))
+        return None if row is None else row["reason"]
+
+    def any_key(self, wanted: Sequence[str]) -> bool:
+        """Whether any of these keys exists."""
+        if len(wanted) == 1:
+            return self.store.read(wanted[0]) is not None
+        return bool(self.store.read_many(list(wanted)))
+
+    def existing(self, wanted: Sequence[str]) -> set[str]:
+        """Return those of the keys that exist."""
+        return set(self.store.read_many(list(wanted)))

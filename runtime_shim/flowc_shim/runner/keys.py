@@ -1,0 +1,95 @@
+"""Keys of a run in the state store.
+
+``runs/<run>/…``; a place in a run is ``(scope indices, step path)``. Step paths hold the ids of the
+loops around, so two loops beside each other never meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TypeAlias
+from urllib.parse import quote
+
+Indices: TypeAlias = tuple[int, ...]
+
+MAX_PART = 200
+"""Characters of one part; stores take keys of about 900 in all."""
+
+
+def _part(text: str) -> str:
+    """Return ``text`` as one part of a key: percent-encoded, and hashed where it is very long."""
+    part = quote(text, safe="")
+    if not part.strip("."):
+        return part.replace(".", "%2E")
+    if len(part) > MAX_PART:
+        return f"{part[: MAX_PART // 2]}~{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    return part
+
+
+def indices_text(indices: Indices) -> str:
+    """Return ``3/0`` for (3, 0), and the empty text for the root scope."""
+    return "/".join(str(index) for index in indices)
+
+
+def parse_indices(text: str) -> Indices:
+    """Read back what :func:`indices_text` wrote."""
+    return tuple(int(part) for part in text.split("/")) if text else ()
+
+
+def _scope(indices: Indices) -> str:
+    return ".".join(str(index) for index in indices) or "-"
+
+
+def run_prefix(run: str) -> str:
+    """Return the prefix of everything that a run writes."""
+    return f"runs/{_part(run)}"
+
+
+def header_key(run: str) -> str:
+    """Return the key of the run's header: flow, plan, when it was started."""
+    return f"{run_prefix(run)}/run"
+
+
+def input_key(run: str) -> str:
+    """Return the key of the run's input."""
+    return f"{run_prefix(run)}/input"
+
+
+def end_key(run: str) -> str:
+    """Return the key of the run's end record."""
+    return f"{run_prefix(run)}/end"
+
+
+def record_key(run: str, indices: Indices, step: str) -> str:
+    """Return the key of a step's one result."""
+    return f"{run_prefix(run)}/steps/{_scope(indices)}/{_part(step)}"
+
+
+def attempt_key(run: str, indices: Indices, step: str, attempt: int) -> str:
+    """Return the key of the row that says an attempt began."""
+    return f"{run_prefix(run)}/attempts/{_scope(indices)}/{_part(step)}/{attempt}"
+
+
+def attempt_end_key(run: str, indices: Indices, step: str, attempt: int) -> str:
+    """Return the key of the row that says how a failed attempt ended."""
+    return attempt_key(run, indices, step, attempt) + ".end"
+
+
+def loop_key(run: str, indices: Indices, loop: str) -> str:
+    """Return the key of a loop's decided items."""
+    return f"{run_prefix(run)}/loops/{_scope(indices)}/{_part(loop)}"
+
+
+def failing_key(run: str, scope: str, indices: Indices) -> str:
+    """Return the key of the flag that a scope (the run, or one item of a loop) is failing."""
+    return f"{run_prefix(run)}/failing/{_part(scope) if scope else '-'}/{_scope(indices)}"
+
+
+def loop_failing_key(run: str, loop: str, indices: Indices) -> str:
+    """Return the key of the flag that a loop has more failed items than it tolerates."""
+    return f"{run_prefix(run)}/failing-loops/{_part(loop)}/{_scope(indices)}"
+
+
+def alias_key(name: str) -> str:
+    """Return the key under which people find a run by the engine's name for it."""
+    return f"names/{_part(name)}"

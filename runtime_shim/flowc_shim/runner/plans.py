@@ -1,0 +1,47 @@
+"""Finding a plan by its digest, and refusing one that is not what its name says."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+from flowc_shim.contract.plan import Plan
+from flowc_shim.stores.api import StateStore
+
+
+class PlanProblem(Exception):
+    """The plan is missing, of another version, or not the one that was named."""
+
+
+def plan_key(digest: str) -> str:
+    """Return the key of a plan in the state store."""
+    return f"plans/{digest}"
+
+
+def parse_plan(body: bytes, digest: str | None) -> Plan:
+    """Return the plan in ``body`` (JSON, gzipped or not); raises PlanProblem."""
+    try:
+        text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+        plan = Plan.from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise PlanProblem(f"the plan cannot be read: {error}") from error
+    if digest is not None and plan.digest != digest:
+        raise PlanProblem(f"the plan's digest is {plan.digest}, not {digest}")
+    return plan
+
+
+def load_plan(source: str | None, digest: str, store: StateStore) -> Plan:
+    """Return the plan ``digest`` from the file ``source``, or else from the state store."""
+    if source:
+        path = Path(source)
+        if not path.exists():
+            path = Path(source + ".gz")
+        try:
+            return parse_plan(path.read_bytes(), digest)
+        except OSError as error:
+            raise PlanProblem(f"{source}: {error.strerror or error}") from error
+    body = store.read(plan_key(digest))
+    if body is None:
+        raise PlanProblem(f"the state store has no plan {digest}")
+    return parse_plan(body, digest)

@@ -1,0 +1,75 @@
+"""What is written about steps, attempts and runs, as typed rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowc_shim.contract.errors import ErrorClass, ErrorInfo
+from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.outcomes import Outcome
+
+RECORD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """The one result of a step. ``value`` is present for outcomes whose edge is true.
+
+    ``started``/``ended``: seconds since the epoch; for people, never for decisions.
+    """
+
+    outcome: Outcome
+    value: Json = None
+    error: ErrorInfo | None = None
+    attempt: int = 0
+    input_digest: str = ""
+    unit: str = ""
+    started: float = 0.0
+    ended: float = 0.0
+    writer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One attempt; ``error`` None if it has not ended (or ended with the step's result)."""
+
+    number: int
+    writer: str
+    started: float
+    error: ErrorInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRecord:
+    """The decided items of a loop: one list, or named lists whose product they are."""
+
+    count: int
+    items: list[Json] | None
+    product: list[tuple[str, list[Json]]]
+
+    def item(self, index: int) -> Json:
+        """Return item ``index``; in a product the last name varies fastest."""
+        if self.items is not None:
+            return self.items[index]
+        out: dict[str, Json] = {}
+        for name, values in reversed(self.product):
+            index, position = divmod(index, len(values))
+            out[name] = values[position]
+        return {name: out[name] for name, _ in self.product}
+
+
+@dataclass(frozen=True, slots=True)
+class EndRecord:
+    """How a run ended."""
+
+    outcome: Outcome
+    output: Json = None
+    error: Mapping[str, Any] | None = None
+    ended: float = 0.0
+
+
+def attempt_error(error_class: str, code: str, message: str, number: int) -> ErrorInfo:
+    """Return the error of an attempt row that holds only class and code."""
+    return ErrorInfo(ErrorClass(error_class), code, message, attempt=number)

@@ -1,0 +1,130 @@
+"""What running a unit needs: plan, journal, clients, variables; and values at one place."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from uuid import NAMESPACE_URL, uuid5
+
+from flowc_shim.components.pool import ClientPool
+from flowc_shim.contract.errors import final_error
+from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
+from flowc_shim.contract.plan import ROOT, Plan, PlanStep
+from flowc_shim.language.evaluate import SkippedReference
+from flowc_shim.runner.journal import Journal
+from flowc_shim.runner.keys import Indices
+from flowc_shim.runner.records import LoopRecord
+from flowc_shim.runner.variables import Variables
+
+LONGEST_HELD_WAIT = 30.0
+"""Seconds that a shim waits itself before a re-try; longer waits are the engine's."""
+
+
+@dataclass
+class Runtime:
+    """One run as one process sees it.
+
+    ``hold_waits``: the longest wait before a re-try that this process sleeps through.
+    ``cancelled``: set when what runs must stop (``failFast``, a stopped run). ``shares_blobs``:
+    components put their blobs through one service for all runs.
+    """
+
+    plan: Plan
+    journal: Journal
+    clients: ClientPool
+    variables: Variables
+    run_name: str = ""
+    hold_waits: float = LONGEST_HELD_WAIT
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    shares_blobs: bool = False
+    _loops: dict[tuple[str, Indices], LoopRecord] = field(default_factory=dict)
+
+    @property
+    def run_uuid(self) -> str:
+        """Return the run's id as the UUID that component protocols want."""
+        return str(uuid5(NAMESPACE_URL, self.journal.run))
+
+    def depth(self, scope: str) -> int:
+        """Return how many loops are around the steps of ``scope``."""
+        depth = 0
+        while scope != ROOT:
+            scope = self.plan.steps[scope].scope
+            depth += 1
+        return depth
+
+    def indices_at(self, scope: str, indices: Indices) -> Indices:
+        """Return the part of ``indices`` that is of ``scope``, which is around or at the place."""
+        return indices[: self.depth(scope)]
+
+    def place(self, step: str, indices: Indices) -> tuple[Indices, str]:
+        """Return where the result of ``step`` is, seen from ``indices``."""
+        return self.indices_at(self.plan.steps[step].scope, indices), step
+
+    def loop_record(self, loop: str, indices: Indices) -> LoopRecord:
+        """Return the decided items of the loop instance at ``indices``; raises KeyError."""
+        known = self._loops.get((loop, indices))
+        if known is None:
+            known = self.journal.loop(indices, loop)
+            if known is None:
+                raise KeyError(f"loop `{loop}` has no items yet")
+            self._loops[(loop, indices)] = known
+        return known
+
+    def scope(self, step: PlanStep, indices: Indices) -> RunScope:
+        """Return what the values of ``step`` may name."""
+        return RunScope(self, step.scope, indices)
+
+
+class RunScope:
+    """Values at one place of one run: implements :class:`flowc_shim.language.evaluate.Scope`."""
+
+    def __init__(self, runtime: Runtime, scope: str, indices: Indices) -> None:
+        self._runtime = runtime
+        self._scope = scope
+        self._indices = indices
+
+    def input(self) -> Json:
+        """Return the run's input."""
+        return self._runtime.journal.input()
+
+    def variable(self, name: str) -> Json:
+        """Return a variable's value; raises KeyError."""
+        return self._runtime.variables.value(name)
+
+    def step(self, path: str) -> Json:
+        """Return a step's output; raises SkippedReference, FlowError if it has none."""
+        place = self._runtime.place(path, self._indices)
+        record = self._runtime.journal.record(*place)
+        if record is None:
+            raise final_error("EXPRESSION_FAILURE", f"step `{path}` has no result yet")
+        if record.outcome in EDGE_TRUE:
+            return record.value
+        if record.outcome in (Outcome.SKIPPED, Outcome.NOT_NEEDED):
+            raise SkippedReference(path)
+        raise final_error("EXPRESSION_FAILURE", f"step `{path}` ended {record.outcome.value}")
+
+    def _loop_place(self, loop: str | None) -> tuple[str, Indices]:
+        path = self._scope if loop is None else loop
+        return path, self._runtime.indices_at(path, self._indices)
+
+    def item(self, loop: str | None) -> Json:
+        """Return the current item of a loop around this place."""
+        path, indices = self._loop_place(loop)
+        record = self._runtime.loop_record(path, indices[:-1])
+        return record.item(indices[-1])
+
+    def index(self, loop: str | None) -> int:
+        """Return the current index of a loop around this place."""
+        return self._loop_place(loop)[1][-1]
+
+    def run(self) -> Json:
+        """Return id, name, project and branch of the run."""
+        plan = self._runtime.plan
+        return {
+            "id": self._runtime.run_uuid,
+            "name": self._runtime.run_name,
+            "project": plan.project,
+            "branch": plan.branch,
+        }
+

@@ -1,0 +1,74 @@
+"""Opening everything a shim process needs from its environment variables."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from flowc_shim.components.pool import ClientPool
+from flowc_shim.contract.plan import Plan
+from flowc_shim.runner.journal import Journal
+from flowc_shim.runner.plans import load_plan
+from flowc_shim.runner.runtime import LONGEST_HELD_WAIT, Runtime
+from flowc_shim.runner.variables import Variables
+from flowc_shim.stores.api import StateStore
+from flowc_shim.stores.open import open_store
+
+PLAN = "FLOWC_PLAN"
+STORE = "FLOWC_STORE"
+STORE_OPTIONS = "FLOWC_STORE_OPTIONS"
+VERDICT = "FLOWC_VERDICT"
+RUN_INPUT = "FLOWC_RUN_INPUT"
+RUN_NAME = "FLOWC_RUN_NAME"
+BLOB_API = "FLOWC_BLOB_API"
+VARIABLES = "FLOWC_VARIABLES"
+HOLD_WAITS = "FLOWC_HOLD_WAITS"
+WORKING_DIRECTORY = "FLOWC_WORKING_DIRECTORY"
+
+
+@contextmanager
+def open_session(
+    digest: str, run: str, environ: Mapping[str, str] | None = None
+) -> Iterator[Runtime]:
+    """Yield the runtime of one unit, and close its clients and store afterwards.
+
+    Raises PlanProblem, ValueError for a store URL that is not known, StoreUnavailable.
+    """
+    env = os.environ if environ is None else environ
+    store = open_store_of(env)
+    try:
+        plan = load_plan(env.get(PLAN), digest, store)
+        pool = ClientPool(
+            plan.classes,
+            blob_api_url=env.get(BLOB_API),
+            working_directory=env.get(WORKING_DIRECTORY, "."),
+        )
+        try:
+            yield make_runtime(plan, store, run, pool, env)
+        finally:
+            pool.close()
+    finally:
+        store.close()
+
+
+def open_store_of(env: Mapping[str, str]) -> StateStore:
+    """Return the state store that the environment names."""
+    options: dict[str, str] = json.loads(env.get(STORE_OPTIONS, "{}"))
+    return open_store(env.get(STORE, "sqlite:///.flowc/state.db"), options)
+
+
+def make_runtime(
+    plan: Plan, store: StateStore, run: str, pool: ClientPool, env: Mapping[str, str]
+) -> Runtime:
+    """Return the runtime of ``run`` over what is already open."""
+    return Runtime(
+        plan=plan,
+        journal=Journal(store, run),
+        clients=pool,
+        variables=Variables(plan.variables, json.loads(env.get(VARIABLES, "{}")), env),
+        run_name=env.get(RUN_NAME, run),
+        hold_waits=float(env.get(HOLD_WAITS, LONGEST_HELD_WAIT)),
+        shares_blobs=BLOB_API in env,
+    )

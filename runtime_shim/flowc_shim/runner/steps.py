@@ -1,0 +1,145 @@
+"""One step from its dependencies to its committed result."""
+
+from __future__ import annotations
+
+import time
+
+from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
+from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
+from flowc_shim.contract.plan import ROOT, PlanCall, PlanLoop, PlanStep
+from flowc_shim.language.canonical import digest
+from flowc_shim.language.evaluate import SkippedReference, evaluate
+from flowc_shim.runner import keys
+from flowc_shim.runner.attempts import Later, Success, attempt_call
+from flowc_shim.runner.entry import decide_entry
+from flowc_shim.runner.keys import Indices
+from flowc_shim.runner.records import StepRecord
+from flowc_shim.runner.runtime import Runtime
+
+
+def advance(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> StepRecord | Later:
+    """Decide ``step`` by running it, or return what was decided before.
+
+    Raises UndecidedDependency if a step that it reads has no result.
+    """
+    known = runtime.journal.record(indices, step.path)
+    if known is not None:
+        return _flagged(runtime, step, indices, known)
+    started = time.time()
+    try:
+        outcome = decide_entry(runtime, step, indices)
+        if outcome is not None:
+            record = StepRecord(outcome, unit=unit, started=started)
+            return runtime.journal.commit_record(indices, step.path, record)
+        assert isinstance(step.body, PlanCall)
+        value = evaluate(step.body.input, runtime.scope(step, indices))
+    except SkippedReference:
+        record = StepRecord(Outcome.SKIPPED, unit=unit, started=started)
+        return runtime.journal.commit_record(indices, step.path, record)
+    except FlowError as failure:
+        return fail(runtime, step, indices, failure.info, unit, started=started)
+    result = attempt_call(runtime, step, indices, value)
+    if isinstance(result, Later):
+        return result
+    input_digest = digest(value)
+    if not isinstance(result, Success):
+        return fail(
+            runtime, step, indices, result.error, unit, started=started, input_digest=input_digest
+        )
+    return runtime.journal.commit_record(
+        indices,
+        step.path,
+        StepRecord(
+            Outcome.SUCCEEDED,
+            result.output,
+            attempt=result.attempt,
+            input_digest=input_digest,
+            unit=unit,
+            started=started,
+        ),
+    )
+
+
+def fail(
+    runtime: Runtime,
+    step: PlanStep,
+    indices: Indices,
+    error: ErrorInfo,
+    unit: str,
+    *,
+    started: float = 0.0,
+    input_digest: str = "",
+) -> StepRecord:
+    """Commit what a failure without retries becomes: the default, or the scope's failure."""
+    record = StepRecord(
+        _outcome(error),
+        error=error,
+        attempt=error.attempt,
+        input_digest=input_digest,
+        unit=unit,
+        started=started,
+    )
+    if step.on_error.default is not None and record.outcome is not Outcome.STOPPED:
+        record = _defaulted(runtime, step, indices, record)
+    return _flagged(
+        runtime, step, indices, runtime.journal.commit_record(indices, step.path, record)
+    )
+
+
+def _outcome(error: ErrorInfo) -> Outcome:
+    if error.code == "STOPPED":
+        return Outcome.STOPPED
+    return Outcome.TIMED_OUT if error.error_class is ErrorClass.TIMEOUT else Outcome.FAILED
+
+
+def _defaulted(
+    runtime: Runtime, step: PlanStep, indices: Indices, failed: StepRecord
+) -> StepRecord:
+    assert step.on_error.default is not None
+    outcome, value, error = Outcome.DEFAULTED, None, failed.error
+    try:
+        value = evaluate(step.on_error.default, runtime.scope(step, indices))
+    except SkippedReference as skipped:
+        outcome = Outcome.FAILED
+        error = final_error("EXPRESSION_FAILURE", f"the default reads skipped `{skipped.step}`").info
+    except FlowError as broken:
+        outcome, error = Outcome.FAILED, broken.info
+    return StepRecord(
+        outcome,
+        value,
+        error,
+        attempt=failed.attempt,
+        input_digest=failed.input_digest,
+        unit=failed.unit,
+        started=failed.started,
+    )
+
+
+def _flagged(
+    runtime: Runtime, step: PlanStep, indices: Indices, record: StepRecord
+) -> StepRecord:
+    """Flag the scope if the step failed it; again after a restart, in case the flag was lost."""
+    if record.outcome in FAILS_THE_FLOW:
+        error = record.error.to_json() if record.error else None
+        reason: dict[str, Json] = {"step": step.path, "error": error}
+        runtime.journal.set_failing(step.scope, indices, reason)
+        if step.scope != ROOT:
+            _check_tolerance(runtime, step.scope, indices)
+    return record
+
+
+def _check_tolerance(runtime: Runtime, loop: str, indices: Indices) -> None:
+    """Flag a loop once more of its items failed than it tolerates, so that no item starts."""
+    body = runtime.plan.steps[loop].body
+    assert isinstance(body, PlanLoop)
+    outer = indices[:-1]
+    count = runtime.loop_record(loop, outer).count
+    if not body.tolerance.allows(1, count):
+        failed = 1
+    else:
+        run = runtime.journal.run
+        flags = [keys.failing_key(run, loop, (*outer, index)) for index in range(count)]
+        failed = len(runtime.journal.existing(flags))
+    if not body.tolerance.allows(failed, count):
+        runtime.journal.set_loop_failing(loop, outer)

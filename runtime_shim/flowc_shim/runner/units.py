@@ -1,0 +1,184 @@
+"""Units: what one shim process does, and the verdict that it leaves with."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from flowc_shim.contract.errors import ErrorInfo, FlowError
+from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
+from flowc_shim.contract.plan import FINISH, PlanCall, PlanUnit
+from flowc_shim.contract.verdict import Status, Verdict
+from flowc_shim.language.evaluate import SkippedReference, evaluate
+from flowc_shim.runner.attempts import Later
+from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_keys
+from flowc_shim.runner.finish import finish_run
+from flowc_shim.runner.keys import Indices
+from flowc_shim.runner.loops import close_loop, open_loop
+from flowc_shim.runner.records import StepRecord
+from flowc_shim.runner.runtime import Runtime
+from flowc_shim.runner.settle import settle, settle_units
+from flowc_shim.runner.steps import advance
+
+POLL_SECONDS = 2.0
+"""How often a running unit looks whether the run is failing (``failFast`` only)."""
+
+Settled = Mapping[str, tuple[str, str]]
+"""Unit id → what the engine says became of it, and in which words."""
+
+
+def run_unit(runtime: Runtime, unit_id: str, indices: Indices, settled: Settled) -> Verdict:
+    """Run a unit from where it stands and return its verdict; nothing committed is repeated."""
+    unit = runtime.plan.units[unit_id]
+    settle_units(runtime, settled, indices, unit_id)
+    if unit.kind == FINISH:
+        return finish_run(runtime, "")
+    if unit.kind == "open":
+        return _open(runtime, unit, indices)
+    if unit.kind == "close":
+        step = runtime.plan.steps[unit.steps[0]]
+        return _verdict_of(close_loop(runtime, step, indices, unit_id))
+    with _watching(runtime, unit, indices):
+        return _run_steps(runtime, unit, indices)
+
+
+def _run_steps(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
+    verdict = Verdict(Status.DONE)
+    for path in unit.steps:
+        try:
+            result = advance(runtime, runtime.plan.steps[path], indices, unit.id)
+        except UndecidedDependency:
+            _settle_reads(runtime, path, indices, unit.id)
+            result = advance(runtime, runtime.plan.steps[path], indices, unit.id)
+        if isinstance(result, Later):
+            return _later(result)
+        verdict = _worse(verdict, _verdict_of(result))
+    return verdict
+
+
+def _settle_reads(runtime: Runtime, path: str, indices: Indices, unit: str) -> None:
+    """Settle what a step reads: the engine ordered it before, so whoever ran it has died."""
+    for before in runtime.plan.steps[path].reads:
+        place, _ = runtime.place(before, indices)
+        settle(runtime, runtime.plan.steps[before], place, unit, "failed")
+
+
+def _open(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
+    step = runtime.plan.steps[unit.steps[0]]
+    try:
+        record = open_loop(runtime, step, indices, unit.id)
+    except UndecidedDependency:
+        _settle_reads(runtime, step.path, indices, unit.id)
+        record = open_loop(runtime, step, indices, unit.id)
+    if record is not None:
+        return Verdict(Status.DONE, go=record.count > 0, count=record.count)
+    decided = runtime.journal.record(indices, step.path)
+    assert decided is not None
+    verdict = _verdict_of(decided)
+    return Verdict(verdict.status, verdict.error_class, go=False)
+
+
+def _verdict_of(record: StepRecord) -> Verdict:
+    if record.outcome in FAILS_THE_FLOW:
+        return Verdict(Status.FINAL, _class(record.error), go=False)
+    if record.outcome in (Outcome.UPSTREAM_FAILED, Outcome.NOT_STARTED, Outcome.STOPPED):
+        return Verdict(Status.NOT_STARTED, go=False)
+    return Verdict(Status.DONE)
+
+
+def _class(error: ErrorInfo | None) -> str:
+    return error.error_class.value if error else "platform"
+
+
+_ORDER = (Status.DONE, Status.NOT_STARTED, Status.FINAL, Status.RETRY)
+
+
+def _worse(one: Verdict, other: Verdict) -> Verdict:
+    return max(one, other, key=lambda verdict: _ORDER.index(verdict.status))
+
+
+def _later(later: Later) -> Verdict:
+    return Verdict(
+        Status.RETRY, later.error.error_class.value, go=True, retry_wait=math.ceil(later.wait)
+    )
+
+
+def decide(runtime: Runtime, ask: str | None, indices: Indices, settled: Settled) -> Verdict:
+    """Settle units for an engine, and say whether the unit ``ask`` should start.
+
+    A unit that should not is decided here (skipped, not needed …), so that it never starts.
+    Without ``ask``: the verdict of the (last) settled unit, with what a re-try would wait.
+    """
+    settle_units(runtime, settled, indices, "decide")
+    if ask is None:
+        return _settled_verdict(runtime, settled, indices)
+    unit = runtime.plan.units[ask]
+    verdict = Verdict(Status.DONE)
+    for path in unit.steps:
+        known = runtime.journal.record(indices, path)
+        if known is None:
+            known = _decide_step(runtime, path, indices)
+        if known is None:
+            return Verdict(Status.DONE, go=True)
+        verdict = _worse(verdict, _verdict_of(known))
+    return Verdict(verdict.status, verdict.error_class, go=False)
+
+
+def _settled_verdict(runtime: Runtime, settled: Settled, indices: Indices) -> Verdict:
+    verdict = Verdict(Status.DONE)
+    for unit_id in settled:
+        for path in runtime.plan.units[unit_id].steps:
+            record = runtime.journal.record(indices, path)
+            if record is not None:
+                verdict = _worse(verdict, _verdict_of(record))
+    return verdict
+
+
+def _decide_step(runtime: Runtime, path: str, indices: Indices) -> StepRecord | None:
+    """Decide a step that must not start; None if it may."""
+    step = runtime.plan.steps[path]
+    try:
+        outcome = decide_entry(runtime, step, indices)
+    except UndecidedDependency:
+        _settle_reads(runtime, path, indices, "decide")
+        outcome = decide_entry(runtime, step, indices)
+    except FlowError:
+        return None  # its own unit commits the failure, by the same road as every other
+    if outcome is None and isinstance(step.body, PlanCall):
+        try:
+            evaluate(step.body.input, runtime.scope(step, indices))
+        except SkippedReference:
+            outcome = Outcome.SKIPPED
+        except FlowError:
+            return None
+    if outcome is None:
+        return None
+    record = StepRecord(outcome, unit="decide", started=time.time())
+    return runtime.journal.commit_record(indices, path, record)
+
+
+@contextmanager
+def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[None]:
+    """Under ``failFast``, cancel what runs here soon after the scope began to fail."""
+    if not runtime.plan.fail_fast:
+        yield
+        return
+    stop = threading.Event()
+    wanted = failing_keys(runtime, unit.scope, indices)
+
+    def watch() -> None:
+        while not stop.wait(POLL_SECONDS):
+            if runtime.journal.any_key(wanted):
+                runtime.cancelled.set()
+                return
+
+    watcher = threading.Thread(target=watch, name="failFast", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()

@@ -1,0 +1,196 @@
+"""A local run: the same plan, the same shim, a store in a file, servers that flowc starts."""
+
+from __future__ import annotations
+
+import json
+import secrets as random_names
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowc.ir.layout import Unit
+from flowc.target import Compilation
+from flowc_shim.blob_api.command import StoreBlobs
+from flowc_shim.components.pool import ClientPool
+from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.outcomes import Outcome
+from flowc_shim.runner.commands import Request, perform
+from flowc_shim.runner.finish import begin_run
+from flowc_shim.runner.journal import Journal
+from flowc_shim.runner.keys import Indices
+from flowc_shim.runner.plans import plan_key
+from flowc_shim.runner.runtime import Runtime
+from flowc_shim.runner.variables import Variables
+from flowc_shim.stores.api import StateStore
+from flowc_shim.stores.commit import land
+from flowc_shim.stores.open import open_store
+from flowc_targets.local.launchers import InProcess, Isolated, Observe
+from flowc_targets.local.scheduler import Scheduler
+
+DEFAULT_STORE = "sqlite:///.flowc/state.db"
+WORKERS = 32
+"""Units that run at the same time; each mostly waits for its component."""
+
+NEVER_HANDED_BACK = 10 * 365 * 86400.0
+"""A local unit waits for its own re-tries, however long."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a local run ended. ``outcomes``: step path → outcome, outermost scope only."""
+
+    run: str
+    outcome: Outcome
+    output: Json = None
+    error: Mapping[str, Any] | None = None
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+
+
+def _ignore(unit: Unit, indices: Indices, what: str) -> None:
+    return None
+
+
+def store_url(compilation: Compilation) -> str:
+    """Return the state store of the stack, or the local default."""
+    spec = compilation.placement.stack.state_store
+    return spec.url if spec is not None else DEFAULT_STORE
+
+
+def _store_options(compilation: Compilation) -> dict[str, str]:
+    spec = compilation.placement.stack.state_store
+    return {} if spec is None else {k: str(v) for k, v in spec.options.items()}
+
+
+@dataclass
+class LocalSession:
+    """Store, clients and servers of one compilation, for as many runs as wanted."""
+
+    compilation: Compilation
+    store: StateStore
+    pool: ClientPool
+    blob_url: str | None
+    overrides: Mapping[str, Json]
+
+    def run(
+        self, value: Json, *, observe: Observe = _ignore, isolate: bool = False, name: str = ""
+    ) -> RunResult:
+        """Run the flow once with ``value`` as its input, to its end."""
+        run = name or new_run_name(self.compilation.name)
+        plan = self.compilation.plan
+        runtime = Runtime(
+            plan=plan,
+            journal=Journal(self.store, run),
+            clients=self.pool,
+            variables=Variables(plan.variables, self.overrides),
+            run_name=run,
+            hold_waits=NEVER_HANDED_BACK,
+            shares_blobs=self.blob_url is not None,
+        )
+        begin_run(
+            runtime, value, {"name": run, "flow": plan.name, "plan": plan.digest, "target": "local"}
+        )
+        status = self._schedule(runtime, run, observe, isolate)
+        perform(runtime, Request("finish", status=status))
+        return self._result(runtime, run)
+
+    def _schedule(self, runtime: Runtime, run: str, observe: Observe, isolate: bool) -> str:
+        layout = self.compilation.layout
+        if isolate:
+            with tempfile.TemporaryDirectory(prefix="flowc-") as folder:
+                launch = Isolated(
+                    runtime.plan.digest, run, self._environ(Path(folder), run), observe
+                )
+                Scheduler(layout, launch, WORKERS).run()
+            return "Succeeded"
+        try:
+            Scheduler(layout, InProcess(runtime, observe), WORKERS).run()
+        except KeyboardInterrupt:
+            runtime.cancelled.set()
+            perform(runtime, Request("finish", status="Stopped"))
+            raise
+        return "Succeeded"
+
+    def _environ(self, folder: Path, run: str) -> dict[str, str]:
+        plan = folder / "plan.json"
+        plan.write_text(json.dumps(self.compilation.plan.to_json()), encoding="utf-8")
+        environ = {
+            "FLOWC_PLAN": str(plan),
+            "FLOWC_STORE": self.store.url,
+            "FLOWC_STORE_OPTIONS": json.dumps(_store_options(self.compilation)),
+            "FLOWC_RUN_NAME": run,
+            "FLOWC_VARIABLES": json.dumps(dict(self.overrides)),
+            "FLOWC_WORKING_DIRECTORY": working_directory(self.compilation),
+        }
+        if self.blob_url is not None:
+            environ["FLOWC_BLOB_API"] = self.blob_url
+        return environ
+
+    def _result(self, runtime: Runtime, run: str) -> RunResult:
+        end = runtime.journal.end()
+        assert end is not None
+        paths = runtime.plan.scope_steps[""]
+        records = runtime.journal.records([((), path) for path in paths])
+        return RunResult(
+            run,
+            end.outcome,
+            end.output,
+            end.error,
+            {path: record.outcome for path, record in zip(paths, records, strict=True) if record},
+        )
+
+
+def new_run_name(flow: str) -> str:
+    """Return a fresh name for a run: flow, time (UTC), four random digits."""
+    return f"{flow}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{random_names.token_hex(2)}"
+
+
+def working_directory(compilation: Compilation) -> str:
+    """Return the folder that relative commands and files of the stack are looked up in."""
+    stack = compilation.placement.stack
+    base = Path(stack.file).parent if stack.file else Path()
+    return str((base / stack.working_directory) if stack.working_directory else base) or "."
+
+
+@contextmanager
+def open_session(
+    compilation: Compilation,
+    *,
+    overrides: Mapping[str, Json] | None = None,
+    state_store: str | None = None,
+) -> Iterator[LocalSession]:
+    """Yield a session; servers are started when first called and ended at the end."""
+    url = state_store or store_url(compilation)
+    _make_folder(url)
+    store = open_store(url, _store_options(compilation))
+    blobs = None
+    try:
+        plan = compilation.plan
+        land(store, plan_key(plan.digest), json.dumps(plan.to_json()).encode())
+        if any(config.get("type") == "stepflow" for config in plan.classes.values()):
+            from flowc_shim.blob_api.server import serve
+
+            blobs = serve(StoreBlobs(store))
+        blob_url = blobs.component_url if blobs is not None else None
+        pool = ClientPool(
+            plan.classes, blob_api_url=blob_url, working_directory=working_directory(compilation)
+        )
+        try:
+            values = {**compilation.placement.secrets, **(overrides or {})}
+            yield LocalSession(compilation, store, pool, blob_url, values)
+        finally:
+            pool.close()
+    finally:
+        if blobs is not None:
+            blobs.stop()
+        store.close()
+
+
+def _make_folder(url: str) -> None:
+    path = url.partition("///")[2]
+    if url.startswith("sqlite:///") and path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+
