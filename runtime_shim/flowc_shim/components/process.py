@@ -120,8 +120,9 @@ class ServerProcess:
         if announcement.port is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(1.0)
-            self._check_alive(cancelled, "")
-            raise self._failed("closed its output without a line with its port")
+            what = "closed its output without a line with its port"
+            self._check_alive(cancelled, what)
+            raise self._failed(what)
         return announcement.port
 
     def _await_health(self, cancelled: threading.Event) -> None:
@@ -148,7 +149,7 @@ class ServerProcess:
         if code is not None:
             raise self._failed(f"{describe_exit(code)} before it was ready")
         if time.monotonic() >= self._deadline:
-            raise self._failed(f"{late} within {self._start_seconds:g} s")
+            raise self._failed(f"{late}, within {self._start_seconds:g} s")
 
     def _failed(self, what: str) -> FlowError:
         command = " ".join(self._command)
