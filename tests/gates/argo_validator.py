@@ -1,7 +1,8 @@
 """Argo's own validator over emitted manifests, without a cluster.
 
 The program (tests/gates/argo) resolves `templateRef` and `workflowTemplateRef` among the files of
-one call, so pass all the manifests of one deployment together, and only those.
+one call, so pass all the manifests of one deployment together, and only those. ConfigMaps,
+Deployments and Kubernetes' other usual kinds are decoded strictly into its own API types.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Finding:
     ok: bool
     error: str = ""
     skipped: bool = False
-    """The document is of a kind that Argo's validator does not know, so nothing was checked."""
+    """The document is of a kind that the program does not know, so nothing was checked."""
 
     def __str__(self) -> str:
         return f"{self.file.name}[{self.index}] {self.kind} {self.name}: {self.error or 'ok'}"

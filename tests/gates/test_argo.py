@@ -92,6 +92,7 @@ spec:
       - {name: borrowed, templateRef: {name: orders, template: step},
          arguments: {parameters: [{name: unit, value: x}]}}
 """)
+FOREIGN = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "sdk"}}
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plan"}}
 
 
@@ -111,12 +112,13 @@ def leaf(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_good_documents_pass_across_files_and_other_kinds_are_listed(tmp_path: Path) -> None:
-    first = write(tmp_path, "a.yaml", RUN, CONFIG_MAP)
+    first = write(tmp_path, "a.yaml", RUN, CONFIG_MAP, FOREIGN)
     second = write(tmp_path, "b.yaml", GOOD, CRON)
     findings = argo_validate([first, second])
     assert [(f.file, f.index, f.kind, f.name, f.ok, f.skipped) for f in findings] == [
         (first, 0, "Workflow", "orders-", True, False),
-        (first, 1, "ConfigMap", "plan", True, True),
+        (first, 1, "ConfigMap", "plan", True, False),
+        (first, 2, "ScaledObject", "sdk", True, True),
         (second, 0, "WorkflowTemplate", "orders", True, False),
         (second, 1, "CronWorkflow", "orders-nightly", True, False),
     ]
@@ -308,6 +310,87 @@ def test_what_the_validator_cannot_read_is_an_error(tmp_path: Path) -> None:
     broken.write_text("kind: Workflow\nkind: Workflow\n")
     (problem,) = argo_problems([broken])
     assert "already set in map" in problem
+
+
+def deployment(**changes: Any) -> dict[str, Any]:
+    pod = {"containers": [{"name": "sdk", "image": "sdk:1"}], **changes.pop("pod", {})}
+    spec = {
+        "selector": {"matchLabels": {"app": "sdk"}},
+        "template": {"metadata": {"labels": {"app": "sdk"}}, "spec": pod},
+        **changes,
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "sdk"},
+        "spec": spec,
+    }
+
+
+def small(version: str, kind: str, name: str = "x", **fields: Any) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, **fields}
+
+
+RBAC = "rbac.authorization.k8s.io/v1"
+RULE = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get"]}
+ROLE_REF = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "x"}
+ACCOUNT = {"kind": "ServiceAccount", "name": "x", "namespace": "flows"}
+
+
+@pytest.mark.parametrize(
+    ("document", "part"),
+    [
+        (small("v1", "ConfigMap", binaryData={"plan": "AAAA"}), None),
+        (small("v1", "ServiceAccount"), None),
+        (small("v1", "Service", spec={"clusterIP": "None", "ports": [{"port": 80}]}), None),
+        (small(RBAC, "Role", rules=[RULE]), None),
+        (small(RBAC, "RoleBinding", roleRef=ROLE_REF, subjects=[ACCOUNT]), None),
+        (deployment(replicas=2), None),
+        (small("v1", "ConfigMap", dat={}), 'unknown field "dat"'),
+        (small("v1", "ConfigMap", data={"n": 1}), "cannot unmarshal number"),
+        (small("v1", "ConfigMap", data={"n": "x" * 1_100_000}), "more than 1048576"),
+        (small("v1", "ConfigMap", name="Plan_1"), "RFC 1123"),
+        (small("v1", "Service", name="1st", spec={"ports": [{"port": 80}]}), "DNS-1035"),
+        (small("v1", "Service", spec={"ports": [{"port": 1}, {"port": 2}]}), "need names"),
+        (small(RBAC, "Role", rules=[{"verbs": ["get"]}]), "needs verbs, apiGroups and resources"),
+        (small(RBAC, "RoleBinding", roleRef={"kind": "Role", "name": "x"}), "roleRef needs"),
+        (deployment(replica=2), 'unknown field "spec.replica"'),
+        (deployment(selector={"matchLabels": {"app": "other"}}), "does not match"),
+        (deployment(pod={"containers": [{"name": "sdk"}]}), "has no image"),
+        (
+            deployment(
+                pod={
+                    "containers": [
+                        {
+                            "name": "sdk",
+                            "image": "sdk:1",
+                            "volumeMounts": [{"name": "plan", "mountPath": "/plan"}],
+                        }
+                    ]
+                }
+            ),
+            "which is no volume",
+        ),
+    ],
+    ids=lambda part: part["kind"] if isinstance(part, dict) else "",
+)
+def test_kinds_of_kubernetes_itself(
+    tmp_path: Path, document: dict[str, Any], part: str | None
+) -> None:
+    (finding,) = argo_validate([write(tmp_path, "x.yaml", document)])
+    assert finding.skipped is False
+    assert finding.ok is (part is None), finding
+    assert part is None or part in finding.error
+
+
+def test_upstream_examples_pass_argo() -> None:
+    paths = sorted(module_directory().glob("examples/**/*.yaml"))
+    refused = {finding.file.name for finding in argo_validate(paths) if not finding.ok}
+    assert refused == {
+        "event-consumer-workflowtemplate.yaml",  # its parameter comes with the event
+        "k8s-patch-json-workflow.yaml",  # has a key twice
+        "templates.yaml",  # its entrypoint needs an input that has no value
+    }
 
 
 def unknown_top(d: dict[str, Any]) -> None:

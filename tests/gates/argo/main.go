@@ -5,7 +5,8 @@
 //
 //	{"file", "index", "kind", "name", "ok", "skipped", "error"}
 //
-// Documents of other API groups are listed with "skipped": true. The exit status is 0 when all
+// The kinds of Kubernetes itself that are listed in kubernetes.go are decoded strictly; documents of
+// other kinds are listed with "skipped": true. The exit status is 0 when all
 // documents could be judged, whatever the verdicts, and 2 when a file could not be read.
 package main
 
@@ -30,11 +31,12 @@ import (
 )
 
 type document struct {
-	file   string
-	index  int
-	kind   string
-	object metav1.Object
-	err    error
+	file    string
+	index   int
+	kind    string
+	object  metav1.Object
+	err     error
+	unknown bool
 }
 
 type verdict struct {
@@ -146,7 +148,7 @@ func parse(text []byte) *document {
 	var target metav1.Object
 	switch {
 	case !strings.HasPrefix(head.APIVersion, "argoproj.io/"):
-		return doc
+		target = kubernetesObject(head.APIVersion, head.Kind)
 	case head.Kind == "WorkflowTemplate":
 		target = &wfv1.WorkflowTemplate{}
 	case head.Kind == "ClusterWorkflowTemplate":
@@ -155,7 +157,9 @@ func parse(text []byte) *document {
 		target = &wfv1.Workflow{}
 	case head.Kind == "CronWorkflow":
 		target = &wfv1.CronWorkflow{}
-	default:
+	}
+	if target == nil {
+		doc.unknown = true
 		return doc
 	}
 	doc.object = target
@@ -211,7 +215,10 @@ func (w *world) judge(ctx context.Context, doc *document) (result verdict) {
 			err = validate.ValidateCronWorkflow(ctx, w.in(o.Namespace), w.cluster, o, nil)
 			spec = o.Spec.WorkflowSpec
 		default:
-			result.Skipped = true
+			result.Skipped = doc.unknown
+			if !doc.unknown {
+				err = checkKubernetes(doc.object)
+			}
 		}
 		if err == nil {
 			err = checkExpressions(ctx, spec.Templates)
