@@ -85,6 +85,24 @@ _FORMS: Mapping[Spelling, tuple[str, ...]] = {
     Spelling.FLOWC: (*_MODERN, "$expr", "$item", "$index", "$run"),
     Spelling.PLAN: (*_MODERN, "$expr", "$item", "$index", "$run"),
 }
+
+
+def value_forms(spelling: Spelling) -> dict[str, tuple[str, ...]]:
+    """Return the forms that a spelling has, with the other keys that each may have."""
+    return {
+        form: tuple(sorted(_allowed_keys(form, spelling) - {form})) for form in _FORMS[spelling]
+    }
+
+
+def _allowed_keys(form: str, spelling: Spelling) -> set[str]:
+    allowed = {form, *_EXTRA[form]}
+    if form == "$step" and spelling in (Spelling.FLOWC, Spelling.PLAN):
+        allowed.add("onSkip")
+    if spelling is Spelling.PLAN:
+        allowed |= {"$step": {"tolerant"}, "$expr": {"steps"}}.get(form, set())
+    return allowed
+
+
 NOT_BUILT = {
     "$state": "`while`",
     "$iteration": "`while`",
@@ -108,7 +126,9 @@ class _Decoder:
             return self._mapping(raw, at)
         if isinstance(raw, list):
             return v.ListValue(
-                tuple(self.decode(item, self.locate(raw, i, "value")) for i, item in enumerate(raw)),
+                tuple(
+                    self.decode(item, self.locate(raw, i, "value")) for i, item in enumerate(raw)
+                ),
                 at,
             )
         return v.Literal(raw, at)
@@ -149,13 +169,7 @@ class _Decoder:
             )
 
     def _check_extra_keys(self, raw: dict[str, Any], form: str) -> None:
-        allowed = set(_EXTRA[form]) | {form}
-        if form == "$step" and self.spelling is not Spelling.MODERN:
-            allowed |= {"onSkip"}
-        if form == "$expr" and self.spelling is Spelling.PLAN:
-            allowed |= {"steps"}
-        if form == "$step" and self.spelling is Spelling.PLAN:
-            allowed |= {"tolerant"}
+        allowed = _allowed_keys(form, self.spelling)
         for key in raw:
             if key not in allowed:
                 self.report(
@@ -177,11 +191,7 @@ class _Decoder:
         text = raw[key]
         if isinstance(text, str):
             return text
-        self.report(
-            Problem(
-                "wrong_type", f"`{key}` takes a text", self.locate(raw, key, "value")
-            )
-        )
+        self.report(Problem("wrong_type", f"`{key}` takes a text", self.locate(raw, key, "value")))
         return ""
 
     def _path(self, raw: dict[str, Any], key: str) -> Path:
@@ -250,9 +260,7 @@ class _Decoder:
             )
             return v.NULL
         default = self._member(raw, "default") if "default" in raw else None
-        return v.VariableRef(
-            path[0], path[1:], default, self.locate(raw, "$variable", "value")
-        )
+        return v.VariableRef(path[0], path[1:], default, self.locate(raw, "$variable", "value"))
 
     def _expr(self, raw: dict[str, Any], at: object) -> v.Value:
         steps = raw.get("steps") if self.spelling is Spelling.PLAN else None
@@ -320,9 +328,7 @@ class _Decoder:
             return v.VariableRef(
                 str(name[0]), (*name[1:], *path), default, self.locate(source, "variable", "value")
             )
-        self.report(
-            Problem("missing_key", "`$from` needs `step`, `workflow` or `variable`", here)
-        )
+        self.report(Problem("missing_key", "`$from` needs `step`, `workflow` or `variable`", here))
         return v.NULL
 
     def _check_source_keys(self, source: dict[str, Any]) -> None:
