@@ -20,4 +20,7 @@ PASSES: tuple[Pass, ...] = (
 BARRIERS: frozenset[Pass] = frozenset({check_cycles})
 """Passes after which errors stop the compilation: going on would only report consequences."""
 
-__all__ = ["BARRIERS", "PASSES", "Context", "Pass"]
+INDEPENDENT: frozenset[Pass] = frozenset({check_cycles})
+"""Passes that look at one thing at a time: what they find is true of a program with errors too."""
+
+__all__ = ["BARRIERS", "INDEPENDENT", "PASSES", "Context", "Pass"]

@@ -1,0 +1,64 @@
+"""``flowc build``: the files that a target runs a flow from."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowc.cli.session import Session
+from flowc.diagnostics import codes
+from flowc.driver import slug
+from flowc.targets import canonical_name, find_target
+
+if TYPE_CHECKING:
+    from flowc.loading import Choice
+
+
+def run_build(
+    flow: str,
+    choice: Choice,
+    target: str,
+    granularity: str,
+    output: Path | None,
+    format: str,
+    lenient: bool,
+) -> int:
+    """Write the files and print their paths; return the exit code."""
+    session = Session(lenient)
+    compilation = session.compile_named(flow, choice, target, granularity)
+    emitter = find_target(target, session.diagnostics)
+    if compilation is None or emitter is None or session.diagnostics.has_errors:
+        session.report(format)
+        return 1
+    files = emitter.emit(compilation)
+    session.report(format)
+    if not files:
+        session.diagnostics.report(
+            codes.UNSUPPORTED, f"target `{emitter.name}` has no files to build", None,
+            hint=f"run the flow with `flowc run {flow}`",
+        )  # fmt: skip
+        return session.report(format)
+    folder = output or Path("build") / slug(compilation.name) / canonical_name(target)
+    for name in sorted(files):
+        write_file(folder / name, files[name])
+        print(folder / name)
+    return 0
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write ``text`` whole or not at all: a reader never sees half of a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        # mkstemp gives 0600; the file is to have what any other new file would have.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,101 @@
+"""``flowc check``: everything that can be known to be wrong, in one run."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from flowc.cli.session import Session, check_target
+from flowc.diagnostics import codes
+from flowc.driver import compile_program
+from flowc.loading import PROJECT_FILE, Choice, LoadedFlow, Place
+from flowc.targets import all_targets, find_target
+
+if TYPE_CHECKING:
+    from flowc.source.project_model import Project
+    from flowc.target import Target
+
+
+def run_check(
+    flow: str | None,
+    choice: Choice,
+    targets: list[str],
+    granularity: str,
+    format: str,
+    lenient: bool,
+) -> int:
+    """Check one flow, or every flow of the project in every environment; return the exit code."""
+    session = Session(lenient)
+    wanted = _targets(session, targets)
+    for loaded, choices in _flows(session, flow, choice):
+        _check_flow(session, loaded, choices, wanted, granularity, explicit=bool(targets))
+    code = session.report(format, sys.stdout)
+    if code == 0 and format == "human" and not session.diagnostics.found:
+        print("no problems found")
+    return code
+
+
+def _targets(session: Session, names: list[str]) -> list[Target]:
+    if not names:
+        return all_targets(session.diagnostics)
+    found = [find_target(name, session.diagnostics) for name in dict.fromkeys(names)]
+    return [target for target in found if target is not None]
+
+
+def _flows(
+    session: Session, name: str | None, choice: Choice
+) -> list[tuple[LoadedFlow, list[Choice]]]:
+    """Return the flows to check, each with the places to check it for."""
+    if name is not None:
+        loaded = session.loader.flow(name)
+        return [] if loaded is None else [(loaded, [choice])]
+    project = session.loader.project(session.loader.folder)
+    if project is None:
+        if not session.diagnostics.has_errors:
+            session.diagnostics.report(
+                codes.PROJECT_FILE,
+                f"there is no `{PROJECT_FILE}` here or above, and no flow was named",
+                None,
+                hint=f"name a flow file: `flowc check flow.yaml`, or write a `{PROJECT_FILE}`",
+            )
+        return []
+    choices = _choices(project, choice)
+    loaded_flows = [session.loader.project_flow(project, flow) for flow in project.flows]
+    return [(loaded, choices) for loaded in loaded_flows if loaded is not None]
+
+
+def _choices(project: Project, choice: Choice) -> list[Choice]:
+    if choice.environment is not None or choice.stack is not None or not project.environments:
+        return [choice]
+    return [Choice(name, choice.stack_file, None) for name in project.environments]
+
+
+def _check_flow(
+    session: Session,
+    flow: LoadedFlow,
+    choices: list[Choice],
+    targets: list[Target],
+    granularity: str,
+    *,
+    explicit: bool,
+) -> None:
+    analysis = session.analyse(flow)
+    for choice in choices:
+        place = session.loader.place(flow, choice)
+        if place is None or analysis is None:
+            continue
+        options = session.loader.options(flow, place, granularity)
+        for target in _targets_of(session, place, targets, explicit):
+            compile_program(analysis, place.stack, target, options, session.diagnostics)
+
+
+def _targets_of(
+    session: Session, place: Place, targets: list[Target], explicit: bool
+) -> list[Target]:
+    """Return the targets to check at ``place``: a stack that names one is checked for that."""
+    if place.stack.target is None:
+        return targets
+    if explicit:
+        for target in targets:
+            check_target(place, target, session.diagnostics)
+    return [target for target in targets if target.name == place.stack.target]

@@ -1,0 +1,68 @@
+"""Running a compilation here, through the target object that can: the local one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.contract.outcomes import Outcome
+
+    from flowc.target import Compilation, Target
+
+LOCAL = "local"
+Observe = Callable[[Any, tuple[int, ...], str], None]
+"""Told of every unit, the loop indices it runs at, and what became of it."""
+
+
+class Result(Protocol):
+    """How a run ended."""
+
+    @property
+    def run(self) -> str:
+        """Its key."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Its outcome."""
+
+    @property
+    def output(self) -> Json:
+        """Its output."""
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """Why it failed, if it did."""
+
+    @property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """Outcomes by step, of the outermost scope."""
+
+
+class LocalSession(Protocol):
+    """Store, clients and servers of one compilation, for as many runs as wanted."""
+
+    def run(
+        self, value: Json, *, observe: Observe = ..., isolate: bool = ..., name: str = ...
+    ) -> Result:
+        """Run the flow once."""
+
+
+def open_session(
+    target: Target,
+    compilation: Compilation,
+    *,
+    overrides: Mapping[str, Json] | None = None,
+    state_store: str | None = None,
+) -> AbstractContextManager[LocalSession]:
+    """Return a session of the local target, as a context manager."""
+    own: Any = getattr(target, "open_session", None)
+    if own is None:
+        package = type(target).__module__.rpartition(".")[0]
+        own = import_module(".run", package).open_session
+    session = own(compilation, overrides=overrides, state_store=state_store)
+    return cast("AbstractContextManager[LocalSession]", session)

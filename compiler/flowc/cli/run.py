@@ -1,0 +1,133 @@
+"""``flowc run``: a flow, here; the result on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowc.cli.inputs import MISSING, parse_sets, read_input, read_items
+from flowc.cli.local_runs import LOCAL, open_session
+from flowc.cli.progress import Progress
+from flowc.cli.reporting import say
+from flowc.cli.session import Session
+from flowc.targets import find_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flowc_shim.contract.json_types import Json
+
+    from flowc.cli.local_runs import LocalSession, Result
+    from flowc.loading import Choice
+    from flowc.target import Compilation
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What was asked for; ``input`` and ``sets`` are still texts."""
+
+    flow: str
+    choice: Choice
+    input: str | None = None
+    granularity: str = "step"
+    sets: tuple[str, ...] = ()
+    items: Path | None = None
+    concurrency: int = 10
+    isolate: bool = False
+    format: str = "human"
+    lenient: bool = False
+
+
+def run_run(request: RunRequest) -> int:
+    """Run the flow, once or per item; return 0 if every run succeeded."""
+    session = Session(request.lenient)
+    loader = session.loader
+    flow = loader.flow(request.flow)
+    declared = () if flow is None else flow.source.variables
+    sets = parse_sets(request.sets, {one.name: one for one in declared}, session.diagnostics)
+    inputs = _inputs(request, session)
+    compilation = session.compile_loaded(flow, request.choice, LOCAL, request.granularity, sets)
+    code = session.report(request.format)
+    if compilation is None or inputs is None or code:
+        return 1
+    gc.enable()  # from here on the process lives as long as the flow does
+    target = find_target(LOCAL, session.diagnostics)
+    assert target is not None  # noqa: S101 (it compiled)
+    with open_session(target, compilation, overrides=sets) as running:
+        if request.items is not None:
+            return _run_items(running, inputs, request)
+        return _run_once(running, compilation, inputs[0], request)
+
+
+def _inputs(request: RunRequest, session: Session) -> list[Json] | None:
+    if request.items is not None:
+        return read_items(request.items, session.diagnostics, session.loader.texts)
+    value = read_input(request.input, session.diagnostics, session.loader.texts)
+    return None if value is MISSING else [value]
+
+
+def _run_once(
+    running: LocalSession, compilation: Compilation, value: Json, request: RunRequest
+) -> int:
+    progress = Progress()
+    result = running.run(value, observe=progress, isolate=request.isolate)
+    progress.rest(result.outcomes)
+    succeeded = result.outcome.value == "succeeded"
+    say(f"run {result.run} {result.outcome.value}")
+    if succeeded:
+        _print(result.output)
+        return 0
+    _say_error(result)
+    _print(_ended(result))
+    return 1
+
+
+def _ended(result: Result) -> dict[str, Any]:
+    """Return how a run ended, for machines, where it is not the output alone."""
+    found: dict[str, Any] = {"outcome": result.outcome.value}
+    if result.outcome.value == "succeeded":
+        found["output"] = result.output
+    elif result.error is not None:
+        found["error"] = dict(result.error)
+    return found
+
+
+def _say_error(result: Result) -> None:
+    error = result.error or {}
+    step = f" in step `{error['step']}`" if error.get("step") else ""
+    if error:
+        say(f"error{step}: {error.get('code', '')}: {error.get('message', '')}")
+        say(f"  look into it with `flowc show {result.run}`")
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def _run_items(running: LocalSession, items: list[Json], request: RunRequest) -> int:
+    """Run the flow for every item; print a line per item, in order."""
+    started = time.monotonic()
+    succeeded = 0
+    for index, result in enumerate(_results(running, items, request)):
+        _print({"index": index, "run": result.run, **_ended(result)})
+        succeeded += result.outcome.value == "succeeded"
+        if result.outcome.value != "succeeded":
+            say(f"  item {index} {result.outcome.value}")
+            _say_error(result)
+    seconds = time.monotonic() - started
+    say(f"{succeeded} of {len(items)} succeeded, {seconds:.1f}s")
+    return 0 if succeeded == len(items) else 1
+
+
+def _results(running: LocalSession, items: list[Json], request: RunRequest) -> Iterator[Result]:
+    with ThreadPoolExecutor(request.concurrency, thread_name_prefix="run") as pool:
+        try:
+            yield from pool.map(lambda item: running.run(item, isolate=request.isolate), items)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

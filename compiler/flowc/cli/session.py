@@ -1,0 +1,95 @@
+"""What most commands begin with: load, analyse, compile, and report what was found."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TextIO
+
+from flowc.cli.reporting import report
+from flowc.diagnostics import Diagnostics
+from flowc.driver import Analysis, analyse, compile_program
+from flowc.loading import Choice, LoadedFlow, Loader, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.contract.json_types import Json
+
+    from flowc.driver import Options
+    from flowc.target import Compilation, Target
+
+
+@dataclass(slots=True)
+class Session:
+    """One command's work: its loader, and everything found so far."""
+
+    lenient: bool = False
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    loader: Loader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loader = Loader(self.diagnostics, lenient=self.lenient)
+
+    def analyse(self, flow: LoadedFlow) -> Analysis | None:
+        """Return the program of ``flow``; None if too little of it could be read."""
+        if not flow.complete:
+            return None
+        return analyse(flow.source, self.diagnostics, sound=flow.sound)
+
+    def compile(
+        self, flow: LoadedFlow, place: Place, target: Target, options: Options
+    ) -> Compilation | None:
+        """Return the compilation of ``flow`` at ``place``, or None after errors."""
+        analysis = self.analyse(flow)
+        if analysis is None:
+            return None
+        return compile_program(analysis, place.stack, target, options, self.diagnostics)
+
+    def compile_named(
+        self, name: str, choice: Choice, target_name: str, granularity: str
+    ) -> Compilation | None:
+        """Return the compilation of the flow called ``name`` for one target, or None."""
+        return self.compile_loaded(self.loader.flow(name), choice, target_name, granularity)
+
+    def compile_loaded(
+        self,
+        flow: LoadedFlow | None,
+        choice: Choice,
+        target_name: str,
+        granularity: str,
+        sets: Mapping[str, Json] | None = None,
+    ) -> Compilation | None:
+        """Return the compilation of ``flow`` for one target, or None after any error at all."""
+        from flowc.targets import find_target
+
+        target = find_target(target_name, self.diagnostics)
+        place = None if flow is None else self.loader.place(flow, choice)
+        if flow is None or place is None or target is None:
+            if flow is not None:
+                self.analyse(flow)  # for what else there is to say
+            return None
+        check_target(place, target, self.diagnostics)
+        options = replace(
+            self.loader.options(flow, place, granularity), require_values=True, sets=sets or {}
+        )
+        compilation = self.compile(flow, place, target, options)
+        return None if self.diagnostics.has_errors else compilation
+
+    def report(self, format: str, stream: TextIO | None = None) -> int:
+        """Print everything found, by default on stderr; return the exit code."""
+        return report(self.diagnostics, self.loader.texts, format, stream or sys.stderr)
+
+
+def check_target(place: Place, target: Target, diagnostics: Diagnostics) -> None:
+    """Report a target that is not the one that the stack is for."""
+    from flowc.diagnostics import codes
+
+    stack = place.stack
+    if stack.target is not None and stack.target != target.name:
+        diagnostics.report(
+            codes.TARGET_DIFFERS,
+            f"stack `{stack.name}` is for target `{stack.target}`, not `{target.name}`",
+            stack.target_span or stack.span,
+            hint=f"choose `--target {stack.target}`, or a stack that is for `{target.name}`",
+        )

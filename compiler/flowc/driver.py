@@ -1,0 +1,157 @@
+"""The compiler's core: a decoded flow and a stack become a compilation.
+
+Pure: no files, clock, environment or network. Problems accumulate in the diagnostics; each stage
+stops at its barrier, where going on would only report consequences.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flowc.diagnostics import Diagnostics, Severity
+from flowc.ir.build_plan import build_plan
+from flowc.ir.layout import STEP, build_layout
+from flowc.ir.resolve import resolve
+from flowc.passes import BARRIERS, INDEPENDENT, PASSES, Context
+from flowc.placing import place
+from flowc.placing.routing import plan_routes
+from flowc.target import Compilation, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.contract.json_types import Json
+
+    from flowc.ir.model import Program
+    from flowc.ir.placement import Placement
+    from flowc.source.model import SourceFlow
+    from flowc.source.project_model import Environment, StepBinding
+    from flowc.source.stack_model import Stack
+
+_NAME_PART = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compile, besides flow and stack.
+
+    ``flow``: the flow's name in its project or else from its file. ``sets``: values for a local
+    run only. ``require_values``: variables that a run needs must have a value. ``sole_flow``: the
+    environment serves no other flow.
+    """
+
+    flow: str = ""
+    granularity: str = STEP
+    project: str = ""
+    branch: str = ""
+    environment: Environment | None = None
+    bindings: tuple[StepBinding, ...] = ()
+    sets: Mapping[str, Json] = field(default_factory=dict)
+    require_values: bool = True
+    sole_flow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A Program, and whether it is whole: free of errors, all passes done.
+
+    One that is not may only be looked at for further, independent errors.
+    """
+
+    program: Program
+    whole: bool
+
+
+def analyse(flow: SourceFlow, diagnostics: Diagnostics, *, sound: bool = True) -> Analysis:
+    """Return the Program of ``flow``, checked; it is the same under any stack.
+
+    ``sound``: the flow was decoded without errors. What a pass finds in one that was not may be a
+    consequence, so that only passes run then which look at one thing at a time, and only errors
+    count.
+    """
+    found = Diagnostics()
+    program = resolve(flow, found)
+    whole = sound and not found.has_errors
+    context = Context(found)
+    for one in PASSES:
+        if whole or one in INDEPENDENT:
+            program = one(program, context)
+        if one in BARRIERS and found.has_errors:
+            whole = False
+    _take(found, diagnostics, only_errors=not sound)
+    return Analysis(program, whole and not found.has_errors)
+
+
+def compile_program(
+    analysis: Analysis, stack: Stack, target: Target, options: Options, diagnostics: Diagnostics
+) -> Compilation | None:
+    """Return the program placed on ``stack`` and checked for ``target``, or None after errors."""
+    found = Diagnostics()
+    placement = _place(analysis, stack, target, options, found)
+    _take(found, diagnostics, only_errors=not analysis.whole)
+    if placement is None or found.has_errors or not analysis.whole:
+        return None
+    compilation = _compilation(analysis.program, placement, options)
+    found = Diagnostics()
+    target.check(compilation, found)
+    _take(found, diagnostics)
+    return None if found.has_errors else compilation
+
+
+def compile_flow(
+    flow: SourceFlow, stack: Stack, target: Target, options: Options, diagnostics: Diagnostics
+) -> Compilation | None:
+    """Return everything that ``target`` needs to emit or run ``flow``, or None after errors.
+
+    ``flow`` must have been decoded without errors.
+    """
+    analysis = analyse(flow, diagnostics)
+    return compile_program(analysis, stack, target, options, diagnostics)
+
+
+def _place(
+    analysis: Analysis, stack: Stack, target: Target, options: Options, found: Diagnostics
+) -> Placement | None:
+    return place(
+        analysis.program,
+        stack,
+        environment=options.environment,
+        sets=options.sets,
+        target=target.name,
+        require_values=options.require_values,
+        sole_flow=options.sole_flow,
+        flow=options.flow,
+        bindings=options.bindings,
+        project=options.project,
+        branch=options.branch,
+        check_values=analysis.whole,
+        diagnostics=found,
+    )
+
+
+def _compilation(program: Program, placement: Placement, options: Options) -> Compilation:
+    layout = build_layout(program, placement, options.granularity)
+    plan = build_plan(program, placement, layout, plan_routes(program, placement))
+    flow = options.flow or program.name or "flow"
+    return Compilation(program, placement, layout, plan, compilation_name(flow, options))
+
+
+def compilation_name(flow: str, options: Options) -> str:
+    """Return the base of all names on a target: ``<project>-<branch>-<flow>``, what is there."""
+    parts = (options.project, options.branch if options.project else "", flow)
+    return "-".join(part for part in map(slug, parts) if part) or "flow"
+
+
+def slug(text: str) -> str:
+    """Return ``text`` in lower case with everything but letters and digits as single hyphens.
+
+    >>> slug("My Flow (v2)")
+    'my-flow-v2'
+    """
+    return _NAME_PART.sub("-", text.lower()).strip("-")
+
+
+def _take(found: Diagnostics, into: Diagnostics, *, only_errors: bool = False) -> None:
+    into.found.extend(one for one in found if one.severity is Severity.ERROR or not only_errors)

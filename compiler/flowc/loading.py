@@ -1,0 +1,403 @@
+"""The loader: finds flows, projects and stacks, and is the only reader of files besides the CLI.
+
+**Flow.** A name of the project's ``flows``, or a path. A path belongs to the project in whose
+folder (or below) it lies; if the project lists it, it has its name there, else its own.
+
+**Stack file.** ``--stack-file``; for a flow of a project ``stack.yaml`` beside the project; else
+``stack.yaml``, or Stepflow's configuration, beside the flow, beside the project, in the current
+folder. Two spellings of one in a folder are an error. Without any, the default stack: the
+built-ins, at ``/builtin/{component}`` and ``/{component}``.
+
+**Stack.** ``--stack`` > ``--env`` > ``FLOWC_STACK`` > ``default_environment`` > the only one of the
+file > the one called ``default``. An environment's variables come with it: with ``--stack`` and no
+``--env``, or with ``FLOWC_STACK``, no environment is in force.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowc.diagnostics import Diagnostics, codes
+from flowc.driver import Options, slug
+from flowc.source.decode_flow import decode_flow
+from flowc.source.decode_project import decode_project
+from flowc.source.decode_stack import decode_stacks
+from flowc.source.model import SourceFlow, SourceLoop, SourceStep
+from flowc.source.yaml_reader import read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowc.source.located import Document
+    from flowc.source.project_model import Environment, Project
+    from flowc.source.stack_model import Stack
+
+PROJECT_FILE = "flowc.yaml"
+STACK_FILES = ("stack.yaml", "stack.yml")
+STEPFLOW_CONFIGS = (
+    "stepflow-config.yml", "stepflow-config.yaml", "stepflow_config.yml", "stepflow_config.yaml",
+)  # fmt: skip
+FLOW_SUFFIXES = (".yaml", ".yml", ".json")
+DEFAULT_STACK_FILE = "<default stack>"
+DEFAULT_STACK = """\
+plugins:
+  builtin: {type: builtin}
+routes:
+  "/builtin/{component}": [{plugin: builtin}]
+  "/{component}": [{plugin: builtin}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the command line says about where to run."""
+
+    environment: str | None = None
+    stack_file: str | None = None
+    stack: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFlow:
+    """A decoded flow, its name, and the project that it belongs to, if any."""
+
+    name: str
+    source: SourceFlow
+    document: Document
+    path: Path
+    project: Project | None = None
+    listed: bool = False
+    """Whether the project's ``flows`` list it."""
+    sound: bool = True
+    """Whether it was decoded without errors."""
+    complete: bool = True
+    """Whether none of its steps had to be left out, so that references can be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stack and the environment that chose it, if one did."""
+
+    stack: Stack
+    environment: Environment | None = None
+
+
+@dataclass(slots=True)
+class Loader:
+    """Reads each file once; what was read is in ``texts``, for excerpts.
+
+    Every method reports what is wrong and returns None (or leaves it out).
+    """
+
+    diagnostics: Diagnostics
+    folder: Path = field(default_factory=Path.cwd)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    lenient: bool = False
+    texts: dict[str, str] = field(default_factory=dict)
+    _documents: dict[str, Document | None] = field(default_factory=dict)
+    _projects: dict[Path, Project | None] = field(default_factory=dict)
+    _stacks: dict[str, dict[str, Stack]] = field(default_factory=dict)
+
+    def shown(self, path: Path) -> str:
+        """Return ``path`` as diagnostics name it: relative to the folder if it lies below."""
+        path = Path(os.path.normpath(self.folder / path))
+        try:
+            return path.relative_to(self.folder).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+    def document(self, path: Path) -> Document | None:
+        """Return the document in the file at ``path``."""
+        shown = self.shown(path)
+        if shown not in self._documents:
+            self._documents[shown] = self._read(self.folder / path, shown)
+        return self._documents[shown]
+
+    def _read(self, path: Path, shown: str) -> Document | None:
+        try:
+            text = path.read_bytes().decode("utf-8")
+        except OSError as error:
+            self.diagnostics.report(
+                codes.FILE_NOT_READABLE, f"cannot read `{shown}`: {error.strerror or error}", None
+            )
+            return None
+        except UnicodeDecodeError as error:
+            self.diagnostics.report(
+                codes.FILE_NOT_READABLE, f"`{shown}` is not UTF-8 (byte {error.start})", None
+            )
+            return None
+        self.texts[shown] = text
+        return read(text, shown, self.diagnostics)
+
+    # Projects
+
+    def project(self, start: Path) -> Project | None:
+        """Return the project in whose folder ``start`` lies, None if there is none."""
+        start = self.folder / start
+        for folder in (start, *start.parents):
+            file = folder / PROJECT_FILE
+            if file.is_file():
+                return self._project(file)
+        return None
+
+    def _project(self, file: Path) -> Project | None:
+        if file not in self._projects:
+            document = self.document(file)
+            self._projects[file] = (
+                None
+                if document is None
+                else decode_project(document, self.diagnostics, self.environ, self.lenient)
+            )
+        return self._projects[file]
+
+    def project_folder(self, project: Project) -> Path:
+        """Return the folder of the project's file."""
+        return (self.folder / project.file).parent
+
+    # Flows
+
+    def flow(self, name_or_path: str) -> LoadedFlow | None:
+        """Return the flow of that name in the project around the folder, or at that path."""
+        project = self.project(self.folder)
+        if project is not None and name_or_path in project.flows:
+            return self.project_flow(project, name_or_path)
+        path = self.folder / name_or_path
+        if path.is_file() or path.suffix in FLOW_SUFFIXES:
+            return self._flow_at(path)
+        self._unknown_flow(name_or_path, project)
+        return None
+
+    def _unknown_flow(self, name: str, project: Project | None) -> None:
+        known = [] if project is None else sorted(project.flows)
+        near = get_close_matches(name, known, n=1)
+        listed = ", ".join(f"`{flow}`" for flow in known)
+        if near:
+            hint = f"write `{near[0]}`"
+        elif known:
+            hint = f"flows of the project: {listed}"
+        else:
+            hint = f"give the path of a flow file; there is no `{PROJECT_FILE}` here"
+        self.diagnostics.report(
+            codes.UNKNOWN_NAME, f"there is no flow and no file `{name}`", None, hint=hint
+        )
+
+    def project_flow(self, project: Project, name: str) -> LoadedFlow | None:
+        """Return the flow that ``project`` lists as ``name``."""
+        entry = project.flows[name]
+        path = self.project_folder(project) / entry.file.value
+        if not path.is_file():
+            self.diagnostics.report(
+                codes.FILE_NOT_READABLE,
+                f"the file of flow `{name}` does not exist: `{self.shown(path)}`",
+                entry.file.span,
+            )
+            return None
+        return self._decode(path, name, project, listed=True)
+
+    def _flow_at(self, path: Path) -> LoadedFlow | None:
+        project = self.project(path.parent)
+        if project is not None:
+            root = self.project_folder(project)
+            for name, entry in project.flows.items():
+                if _same_file(root / entry.file.value, path):
+                    return self._decode(path, name, project, listed=True)
+        return self._decode(path, None, project, listed=False)
+
+    def _decode(
+        self, path: Path, name: str | None, project: Project | None, *, listed: bool
+    ) -> LoadedFlow | None:
+        document = self.document(path)
+        if document is None:
+            return None
+        found = Diagnostics()
+        source = decode_flow(document, found, self.lenient)
+        self.diagnostics.found.extend(found)
+        if source is None:
+            return None
+        if name is None:
+            name = slug(source.name or "") or slug(path.stem) or "flow"
+        if not source.name:
+            source = replace(source, name=name)
+        complete = _has_all_steps(document.root, source.steps)
+        return LoadedFlow(
+            name, source, document, path, project, listed, not found.has_errors, complete
+        )
+
+    # Stacks
+
+    def place(self, flow: LoadedFlow, choice: Choice) -> Place | None:
+        """Return the stack that ``flow`` runs on, by the order in the module's text."""
+        environment, failed = self._environment(flow.project, choice)
+        if failed:
+            return None
+        stacks = self.stacks(flow, choice.stack_file)
+        if stacks is None:
+            return None
+        return self._choose(stacks, environment, choice)
+
+    def _environment(
+        self, project: Project | None, choice: Choice
+    ) -> tuple[Environment | None, bool]:
+        """Return the environment in force, and whether looking for it failed (reported)."""
+        if choice.environment is not None:
+            found = self._named_environment(project, choice.environment)
+            return found, found is None
+        if choice.stack is not None or self.environ.get("FLOWC_STACK"):
+            return None, False
+        if project is None or project.default_environment is None:
+            return None, False
+        return project.environments.get(project.default_environment.value), False
+
+    def _named_environment(self, project: Project | None, name: str) -> Environment | None:
+        if project is not None and name in project.environments:
+            return project.environments[name]
+        known = [] if project is None else sorted(project.environments)
+        near = get_close_matches(name, known, n=1)
+        listed = ", ".join(f"`{environment}`" for environment in known)
+        hint = f"environments of the project: {listed}"
+        if near:
+            hint = f"write `{near[0]}`"
+        elif not known:
+            hint = f"environments are declared in `{PROJECT_FILE}`"
+        self.diagnostics.report(
+            codes.UNKNOWN_NAME, f"there is no environment `{name}`", None, hint=hint
+        )
+        return None
+
+    def stacks(self, flow: LoadedFlow, stack_file: str | None) -> dict[str, Stack] | None:
+        """Return the stacks of the file that serves ``flow``."""
+        if stack_file is not None:
+            return self.stacks_in(self.folder / stack_file)
+        for folder, names in self._stack_places(flow):
+            found = [folder / name for name in names if (folder / name).is_file()]
+            if len(found) > 1:
+                self._report_two(found)
+                return None
+            if found:
+                return self.stacks_in(found[0])
+        return self.default_stack()
+
+    def _stack_places(self, flow: LoadedFlow) -> list[tuple[Path, tuple[str, ...]]]:
+        project = None if flow.project is None else self.project_folder(flow.project)
+        folders = [flow.path.parent, *([project] if project else []), self.folder]
+        if flow.listed and project is not None:
+            folders.insert(0, project)
+        places = dict.fromkeys(Path(os.path.normpath(folder)) for folder in folders)
+        return [(folder, names) for folder in places for names in (STACK_FILES, STEPFLOW_CONFIGS)]
+
+    def _report_two(self, found: list[Path]) -> None:
+        listed = " and ".join(f"`{self.shown(path)}`" for path in found)
+        self.diagnostics.report(
+            codes.FILE_NOT_READABLE,
+            f"{listed} both configure this folder",
+            None,
+            hint="remove one of them, or choose with `--stack-file`",
+        )
+
+    def stacks_in(self, path: Path) -> dict[str, Stack] | None:
+        """Return the stacks of the file at ``path``."""
+        shown = self.shown(path)
+        if shown not in self._stacks:
+            document = self.document(path)
+            if document is None:
+                return None
+            self._stacks[shown] = self._decode_stacks(document)
+        return self._stacks[shown] or None
+
+    def _decode_stacks(self, document: Document) -> dict[str, Stack]:
+        return decode_stacks(document, self.diagnostics, self.environ, self.lenient)
+
+    def default_stack(self) -> dict[str, Stack]:
+        """Return the stack that is used where no file says otherwise."""
+        return self.stacks_from_text(DEFAULT_STACK, DEFAULT_STACK_FILE) or {}
+
+    def stacks_from_text(self, text: str, shown: str) -> dict[str, Stack] | None:
+        """Return the stacks of a text that is called ``shown`` in diagnostics."""
+        if shown not in self._stacks:
+            self.texts[shown] = text
+            document = read(text, shown, self.diagnostics)
+            if document is None:
+                return None
+            self._stacks[shown] = self._decode_stacks(document)
+        return self._stacks[shown] or None
+
+    def _choose(
+        self, stacks: dict[str, Stack], environment: Environment | None, choice: Choice
+    ) -> Place | None:
+        name, where = choice.stack, None
+        if name is None and environment is not None:
+            name, where = environment.stack.value, environment.stack.span
+        name = name or self.environ.get("FLOWC_STACK") or None
+        if name is None:
+            name = next(iter(stacks)) if len(stacks) == 1 else "default"
+        if name in stacks:
+            return Place(stacks[name], environment)
+        file = next(iter(stacks.values())).file
+        near = get_close_matches(name, sorted(stacks), n=1)
+        listed = ", ".join(f"`{stack}`" for stack in sorted(stacks))
+        self.diagnostics.report(
+            codes.UNKNOWN_NAME,
+            f"there is no stack `{name}` in `{file}`",
+            where,
+            hint=f"write `{near[0]}`" if near else f"choose one of {listed} with `--stack`",
+        )
+        return None
+
+    # Options
+
+    def branch(self, project: Project) -> str:
+        """Return the branch in names on targets: ``FLOWC_BRANCH``, else the checked-out one."""
+        return self.environ.get("FLOWC_BRANCH") or git_branch(self.project_folder(project))
+
+    def options(self, flow: LoadedFlow, place: Place, granularity: str) -> Options:
+        """Return how to compile ``flow`` at ``place``."""
+        project = flow.project
+        return Options(
+            flow=flow.name,
+            granularity=granularity,
+            project=project.name if project else "",
+            branch=self.branch(project) if project else "",
+            environment=place.environment,
+            bindings=project.bindings if project else (),
+            require_values=place.environment is not None,
+            sole_flow=project is not None and len(project.flows) == 1 and flow.listed,
+        )
+
+
+def _has_all_steps(raw: object, steps: Sequence[SourceStep]) -> bool:
+    """Whether every entry of ``raw``'s ``steps`` became a step, at all levels."""
+    written = raw.get("steps") if isinstance(raw, dict) else None
+    if not isinstance(written, list):
+        return written is None
+    return len(written) == len(steps) and all(
+        not isinstance(step.body, SourceLoop)
+        or "steps" not in entry
+        or _has_all_steps(entry, step.body.steps)
+        for entry, step in zip(written, steps, strict=True)
+        if isinstance(entry, dict)
+    )
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def git_branch(folder: Path) -> str:
+    """Return the checked-out branch around ``folder``; ``main`` where there is none.
+
+    Read from git's own files: starting a program costs more than the compilation.
+    """
+    for parent in (folder, *folder.parents):
+        git = parent / ".git"
+        if git.is_file():  # a worktree: the file says where its data is
+            git = parent / git.read_text("utf-8", errors="replace").removeprefix("gitdir:").strip()
+        head = git / "HEAD"
+        if head.is_file():
+            text = head.read_text("utf-8", errors="replace").strip()
+            prefix = "ref: refs/heads/"
+            return text[len(prefix) :] if text.startswith(prefix) else "main"
+    return "main"

@@ -1,0 +1,47 @@
+"""Every value that is written in a step, for passes that look at all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_shim.contract.plan import ROOT
+from flowc_shim.language import values as v
+
+from flowc.ir.model import Call, Program, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def own_values(step: Step) -> Iterator[v.Value]:
+    """Yield the values of ``step`` that are evaluated in the scope it stands in."""
+    body = step.body
+    if isinstance(body, Call):
+        yield body.input
+    else:
+        if body.items is not None:
+            yield body.items
+        yield from (value for _, value in body.product)
+    if step.when is not None:
+        yield step.when.value
+    if step.on_error.default is not None:
+        yield step.on_error.default
+    if step.retry is not None and step.retry.condition is not None:
+        yield step.retry.condition
+
+
+def scoped_values(program: Program) -> Iterator[tuple[str, v.Value]]:
+    """Yield every value of ``program`` with the scope that it is evaluated in."""
+    for step in program.steps.values():
+        for value in own_values(step):
+            yield step.scope, value
+        if not isinstance(step.body, Call):
+            yield step.path, step.body.output
+    yield ROOT, program.output
+
+
+def all_nodes(program: Program) -> Iterator[tuple[str, v.Value]]:
+    """Yield every value and everything inside it, with its scope."""
+    for scope, value in scoped_values(program):
+        for node in v.walk(value):
+            yield scope, node

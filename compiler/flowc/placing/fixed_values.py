@@ -1,0 +1,116 @@
+"""Numbers that may be `{$variable: …}` in a flow and are fixed when it is compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
+from flowc_shim.language import values as v
+from flowc_shim.language.paths import PathNotFound, follow
+
+from flowc.diagnostics import Diagnostics, Span, codes
+from flowc.ir.references import span_of
+from flowc.source.decode_policies import parse_count, parse_positive, parse_timeout
+from flowc.source.fields import describe
+from flowc.source.quantities import QuantityError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc_shim.contract.json_types import Json
+
+    from flowc.ir.model import Loop, Step
+    from flowc.source.model import SourceBudget, SourceRetry
+
+T = TypeVar("T")
+MISSING = object()
+"""A variable that has no value when the flow is compiled (reported)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Values of variables as far as they are known when a flow is compiled."""
+
+    known: Mapping[str, Json]
+    diagnostics: Diagnostics
+
+    def look_up(self, ref: v.VariableRef, what: str, at: Span | None) -> object:
+        """Return the value of ``ref``, or MISSING."""
+        if ref.name in self.known:
+            try:
+                return follow(self.known[ref.name], ref.path)
+            except PathNotFound:
+                pass
+        if ref.default is not None and v.is_constant(ref.default):
+            return v.constant(ref.default)
+        self.diagnostics.report(
+            codes.VARIABLE_WITHOUT_VALUE,
+            f"{what} is fixed when the flow is compiled, and variable `{ref.name}` "
+            "has no value by then",
+            at,
+            hint="give it a value in the environment or stack, or a `default`",
+        )
+        return MISSING
+
+    def number(
+        self, ref: v.VariableRef, what: str, at: Span | None, parse: Callable[[object], T]
+    ) -> T | None:
+        """Return what ``parse`` makes of the value of ``ref``, or None (reported)."""
+        value = self.look_up(ref, what, at)
+        if value is MISSING:
+            return None
+        try:
+            return parse(value)
+        except QuantityError as error:
+            self.diagnostics.report(
+                codes.WRONG_TYPE,
+                f"{what} {error}, and variable `{ref.name}` is {describe(value)}",
+                at,
+                hint=error.hint,
+            )
+            return None
+
+    def timeout(self, step: Step) -> float | None:
+        """Return the seconds of a step's ``timeout``."""
+        if step.timeout is None:
+            return None
+        value, at = step.timeout.value, step.timeout.span
+        if isinstance(value, v.VariableRef):
+            return self.number(value, "`timeout`", at, parse_timeout)
+        return value
+
+    def concurrency(self, loop: Loop, at: Span) -> int:
+        """Return the bound of a loop's ``concurrency``."""
+        if isinstance(loop.concurrency, v.VariableRef):
+            where = span_of(loop.concurrency) or at
+            return self.number(loop.concurrency, "`concurrency`", where, parse_positive) or 1
+        return loop.concurrency
+
+    def retry(self, source: SourceRetry | None) -> Retry:
+        """Return the budgets of a step, defaults filled in."""
+        if source is None:
+            return DEFAULT_RETRY
+        return Retry(
+            user=self._budget(source.user, DEFAULT_RETRY.user, "user"),
+            platform=self._budget(source.platform, DEFAULT_RETRY.platform, "platform"),
+            timeout=self._budget(source.timeout, DEFAULT_RETRY.timeout, "timeout"),
+            condition=source.condition,
+        )
+
+    def _budget(self, source: SourceBudget, default: Budget, name: str) -> Budget:
+        most = source.max
+        if isinstance(most, v.VariableRef):
+            where = span_of(most) or source.span
+            most = self.number(most, f"`retry.{name}.max`", where, parse_count)
+        budget = Budget(
+            max=default.max if most is None else most,
+            delay=default.delay if source.delay is None else source.delay,
+            factor=default.factor if source.factor is None else source.factor,
+            cap=default.cap if source.cap is None else source.cap,
+            jitter=default.jitter if source.jitter is None else source.jitter,
+        )
+        # A delay above the default cap was meant as written, not to be cut short by the default.
+        if source.cap is None and budget.delay > budget.cap:
+            budget = replace(budget, cap=budget.delay)
+        return budget

@@ -1,0 +1,153 @@
+"""Place a program on a stack: classes for calls, numbers for limits, values for variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowc.ir.model import Call, Program, Step
+from flowc.ir.placement import PlacedCall, Placement
+from flowc.placing.bindings import Bound, bindings_of
+from flowc.placing.check_inputs import check_input
+from flowc.placing.fixed_values import Fixed
+from flowc.placing.resources import check_requirement, own_needs, resources_of
+from flowc.placing.routing import Routing, compile_stack_routes
+from flowc.placing.variables import LOCAL, Given, Resolved, VariableRules, resolve_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from flowc_shim.contract.json_types import Json
+
+    from flowc.diagnostics import Diagnostics
+    from flowc.source.project_model import Environment, StepBinding
+    from flowc.source.stack_model import Stack
+
+_UNBOUND = Bound()
+
+
+def place(
+    program: Program,
+    stack: Stack,
+    *,
+    diagnostics: Diagnostics,
+    environment: Environment | None = None,
+    sets: Mapping[str, Json] | None = None,
+    target: str | None = None,
+    require_values: bool = True,
+    sole_flow: bool = False,
+    flow: str = "",
+    bindings: Iterable[StepBinding] = (),
+    project: str = "",
+    branch: str = "",
+    check_values: bool = True,
+) -> Placement | None:
+    """Return ``program`` placed on ``stack``, or None if a step cannot be (reported).
+
+    ``target``: None if it is not known yet; then nothing is refused that some target accepts.
+    ``flow``: the name that ``bindings`` call the flow by. ``check_values``: the program is whole,
+    so that what its inputs lack is lacking and not merely unresolved. The other parameters are
+    those of :class:`flowc.driver.Options`.
+    """
+    local = target is None or target == LOCAL
+    rules = VariableRules(require_values, local, sole_flow)
+    sources = _sources(stack, environment)
+    variables = resolve_variables(program, sources, sets or {}, rules, diagnostics)
+    name = None if environment is None else environment.name
+    placing = _Placing(
+        program=program,
+        stack=stack,
+        routing=compile_stack_routes(stack, diagnostics),
+        fixed=Fixed(variables.known, diagnostics),
+        bound=bindings_of(program, flow, name, bindings, stack, diagnostics),
+        local=local,
+        check_values=check_values,
+        diagnostics=diagnostics,
+    )
+    calls, concurrency, complete = placing.steps()
+    if not complete:
+        return None
+    return _placement(stack, calls, concurrency, variables, project, branch)
+
+
+def _sources(stack: Stack, environment: Environment | None) -> tuple[Given, ...]:
+    on_stack = Given(stack.variables, stack.variable_spans, f"stack `{stack.name}`")
+    if environment is None:
+        return (on_stack,)
+    what = f"environment `{environment.name}`"
+    return (
+        Given(environment.variables, environment.variable_spans, what, exclusive=True),
+        on_stack,
+    )
+
+
+def _placement(
+    stack: Stack,
+    calls: Mapping[str, PlacedCall],
+    concurrency: Mapping[str, int],
+    variables: Resolved,
+    project: str,
+    branch: str,
+) -> Placement:
+    return Placement(
+        stack=stack,
+        calls=calls,
+        concurrency=concurrency,
+        variables=tuple(variables.plan),
+        secrets=variables.secrets,
+        project=project,
+        branch=branch,
+    )
+
+
+@dataclass(slots=True)
+class _Placing:
+    """One program on its way onto one stack."""
+
+    program: Program
+    stack: Stack
+    routing: Routing
+    fixed: Fixed
+    bound: Mapping[str, Bound]
+    local: bool
+    check_values: bool
+    diagnostics: Diagnostics
+
+    def steps(self) -> tuple[dict[str, PlacedCall], dict[str, int], bool]:
+        """Place every step; the last of the result says whether all could be placed."""
+        calls: dict[str, PlacedCall] = {}
+        concurrency: dict[str, int] = {}
+        complete = True
+        for path, step in self.program.steps.items():
+            if not isinstance(step.body, Call):
+                concurrency[path] = self.fixed.concurrency(step.body, step.span)
+                continue
+            call = self._call(step, step.body)
+            complete = complete and call is not None
+            if call is not None:
+                calls[path] = call
+        return calls, concurrency, complete
+
+    def _call(self, step: Step, body: Call) -> PlacedCall | None:
+        bound = self.bound.get(step.path, _UNBOUND)
+        timeout = self.fixed.timeout(step)
+        retry = self.fixed.retry(step.retry)
+        wanted = resources_of(step, bound.resources, self.stack, self.fixed)
+        candidates = self.routing.route(body.component, bound.plugin)
+        if not candidates:
+            return None
+        names = dict.fromkeys(candidate.component_class for candidate in candidates)
+        classes = tuple(self.stack.classes[name] for name in names)
+        if wanted is not None and not self.local:
+            check_requirement(step, wanted, classes, self.diagnostics)
+        call = PlacedCall(
+            candidates=candidates,
+            classes=classes,
+            timeout=timeout,
+            retry=retry,
+            needs=own_needs(wanted, classes),
+            profile=wanted.profile if wanted else None,
+        )
+        if self.check_values:
+            check_input(self.program, step, body, call, self.diagnostics)
+        return call
