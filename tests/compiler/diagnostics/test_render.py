@@ -162,11 +162,11 @@ def test_wide_characters_tabs_and_ends_of_lines() -> None:
     found = Diagnostics()
     found.report(codes.NUMBER, "m", Span("f.yaml", 1, 8, 2), label="x")
     found.report(codes.NUMBER, "m", Span("f.yaml", 2, 3, 99), label="runs over the end")
-    found.report(codes.NUMBER, "m", Span("f.yaml", 3, 4), label="behind the end")
+    found.report(codes.NUMBER, "m", Span("f.yaml", 3, 3), label="behind the end")
     lines = human(found, {"f.yaml": "日本: ü\u0301 é6\n\tq: 7\r\na:\n"}).splitlines()
     assert lines[3:5] == ["1 | 日本: ü\u0301 é6", "  |         ^^ x"]
     assert lines[11:13] == ["2 |     q: 7", "  |      ^^^ runs over the end"]
-    assert lines[19:21] == ["3 | a:", "  |    ^ behind the end"]
+    assert lines[19:21] == ["3 | a:", "  |   ^ behind the end"]
 
 
 @pytest.mark.parametrize(

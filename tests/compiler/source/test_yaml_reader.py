@@ -186,7 +186,7 @@ json_data = st.recursive(
 @given(st.dictionaries(st.text('ab\t\u2028😀"\\', max_size=4), json_data), st.booleans())
 def test_json_reads_as_json(data: dict[str, Any], ascii_only: bool) -> None:
     for layout in ({"indent": "\t"}, {"separators": (",", ":")}, {"indent": 2}):
-        text = json.dumps(data, ensure_ascii=ascii_only, **layout)  # type: ignore[arg-type]
+        text = json.dumps(data, ensure_ascii=ascii_only, **layout)
         if max(text, default="") >= "\x7f" and findings(text, "f.json"):
             # JSON allows control characters that YAML refuses: a clean error, never other data.
             assert {f[0] for f in findings(text, "f.json")} == {"FC101"}
