@@ -1,0 +1,142 @@
+"""Running a conformance case on a target, and reading back what became of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from conformance.model import HERE, Case, Observed, run_input
+from flowc.diagnostics import Diagnostics
+from flowc.driver import Options, compile_flow
+from flowc.source.decode_flow import decode_flow
+from flowc.source.decode_stack import decode_stacks
+from flowc.source.stack_model import StoreSpec
+from flowc.source.yaml_reader import read
+from flowc.target import Compilation
+from flowc.targets import find_target
+from flowc_shim.contract.plan import Plan
+from flowc_shim.runner.journal import Journal
+from flowc_shim.stores.api import StateStore
+from flowc_shim.stores.open import open_store
+
+PYTHON_PATH = "PYTHONPATH"
+
+
+def compile_case(
+    case: Case, target_name: str, granularity: str, *, store: str, compute: str | None = None
+) -> Compilation:
+    """Return the compilation of a case; any error is the test's failure, with its text."""
+    from dataclasses import replace
+
+    diagnostics = Diagnostics()
+    document = read(case.flow_text(), f"{case.slug}.json", diagnostics)
+    flow = decode_flow(document, diagnostics) if document else None
+    stack_text = (HERE / "stack.yaml").read_text(encoding="utf-8")
+    stack_file = read(stack_text, str(HERE / "stack.yaml"), diagnostics)
+    assert stack_file is not None
+    stack = decode_stacks(stack_file, diagnostics, {})["default"]
+    stack = replace(stack, state_store=StoreSpec(store, stack.span), compute=compute)
+    target = find_target(target_name, diagnostics)
+    assert flow is not None and target is not None, _text(diagnostics)
+    compilation = compile_flow(flow, stack, target, Options(granularity=granularity), diagnostics)
+    assert compilation is not None, _text(diagnostics)
+    return compilation
+
+
+def _text(diagnostics: Diagnostics) -> str:
+    return "; ".join(f"{d.code.number} {d.message}" for d in diagnostics.sorted())
+
+
+def observe(plan: Plan, store: StateStore, run: str) -> Observed:
+    """Read a finished run out of its store."""
+    journal = Journal(store, run)
+    end = journal.end()
+    assert end is not None, f"run {run} has no end record"
+    outcomes: dict[str, str] = {}
+    _outcomes(plan, journal, "", (), outcomes)
+    return Observed(
+        end.outcome.value, end.output, outcomes, dict(end.error) if end.error else None
+    )
+
+
+def _outcomes(
+    plan: Plan, journal: Journal, scope: str, indices: tuple[int, ...], out: dict[str, str]
+) -> None:
+    for path in plan.scope_steps.get(scope, ()):
+        record = journal.record(indices, path)
+        if record is not None:
+            place = ".".join(map(str, indices))
+            out[f"{path}[{place}]" if indices else path] = record.outcome.value
+        loop = journal.loop(indices, path) if path in plan.scope_steps else None
+        for index in range(loop.count if loop else 0):
+            _outcomes(plan, journal, path, (*indices, index), out)
+
+
+@contextmanager
+def components_on_path() -> Iterator[None]:
+    """Let Python workers import the components of this folder."""
+    before = os.environ.get(PYTHON_PATH)
+    here = str(HERE / "python")
+    os.environ[PYTHON_PATH] = here if not before else f"{here}{os.pathsep}{before}"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[PYTHON_PATH]
+        else:
+            os.environ[PYTHON_PATH] = before
+
+
+def run_local(case: Case, granularity: str, folder: Path, store: str = "") -> Observed:
+    """Run a case on the local target; cases with deaths run each unit in its own process."""
+    from flowc_targets.local.run import open_session
+
+    url = store or f"sqlite:///{folder / 'state.db'}"
+    compilation = compile_case(case, "local", granularity, store=url)
+    with components_on_path(), open_session(compilation) as session:
+        result = session.run(run_input(case, folder), isolate=case.deaths)
+        return observe(compilation.plan, session.store, result.run)
+
+
+def run_step_functions(
+    case: Case, granularity: str, folder: Path, engine: Any, compute: str | None = None
+) -> Observed:
+    """Run a case's emitted state machine on moto's interpreter, a shim process per task."""
+    store = f"file://{folder / 'store'}"
+    (folder / "store").mkdir(exist_ok=True)
+    # compiled for a store that Lambda could share; the process gets a folder in its place
+    compilation = compile_case(
+        case, "step-functions", granularity, store="s3://conformance/state", compute=compute
+    )
+    target = find_target("step-functions", Diagnostics())
+    assert target is not None
+    files = target.emit(compilation)
+    definition = json.loads(files["state-machine.asl.json"])
+    plan = folder / "plan.json"
+    plan.write_text(json.dumps(compilation.plan.to_json()), encoding="utf-8")
+    environ = {
+        "FLOWC_STORE": store,
+        "FLOWC_PLAN": str(plan),
+        PYTHON_PATH: str(HERE / "python"),
+    }
+    with engine.environment(environ):
+        result = engine.run(definition, {"input": run_input(case, folder)}, timeout=120)
+    opened = open_store(store)
+    try:
+        return observe(compilation.plan, opened, _run_of(opened, result))
+    finally:
+        opened.close()
+
+
+def _run_of(store: StateStore, result: Any) -> str:
+    from urllib.parse import unquote
+
+    runs = {key.split("/")[1] for key in store.list("runs")}
+    assert len(runs) == 1, f"{len(runs)} runs in the store; execution: {result}"
+    return unquote(runs.pop())
+
+

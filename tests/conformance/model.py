@@ -1,0 +1,123 @@
+"""Conformance cases: what they hold and how they are read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowc.diagnostics import Diagnostics
+from flowc.source.yaml_reader import read
+from flowc_shim.language.decode import plain
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """One flow with its input and what must come out of it on every target."""
+
+    name: str
+    flow: dict[str, Any]
+    input: Any
+    outcome: str
+    result: Any
+    outcomes: dict[str, str]
+    error: dict[str, Any] | None
+    deaths: bool = False
+    slow: bool = False
+    large_input: str | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def slug(self) -> str:
+        """The name as an identifier."""
+        return "".join(c if c.isalnum() else "-" for c in self.name)
+
+    def flow_text(self) -> str:
+        """The flow as a file: JSON is YAML."""
+        return json.dumps(self.flow, indent=2)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a target made of a case."""
+
+    outcome: str
+    result: Any
+    outcomes: dict[str, str]
+    error: dict[str, Any] | None
+
+
+def load_cases() -> list[Case]:
+    """Return all cases in file order; names are unique."""
+    cases = [
+        _case(raw)
+        for path in sorted((HERE / "cases").glob("*.yaml"))
+        for raw in _read(path)
+    ]
+    assert len({case.slug for case in cases}) == len(cases), "two cases have one name"
+    return cases
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    diagnostics = Diagnostics()
+    document = read(path.read_text(encoding="utf-8"), path.name, diagnostics)
+    assert document is not None, diagnostics.found
+    return plain(document.root)
+
+
+def _case(raw: dict[str, Any]) -> Case:
+    flow = dict(raw["flow"])
+    if raw.get("dialect") != "stepflow":
+        flow = {"schema": "flowc/v1", **flow}
+    expect = raw["expect"]
+    unknown = set(raw) - {"name", "flow", "input", "expect", "deaths", "slow", "dialect", "large_input", "refused"}
+    assert not unknown, f"{raw['name']}: {unknown}"
+    return Case(
+        name=raw["name"],
+        flow={"name": "case", **flow},
+        input=raw.get("input"),
+        outcome=expect.get("outcome", "succeeded"),
+        result=expect.get("result"),
+        outcomes=expect["outcomes"],
+        error=expect.get("error"),
+        deaths=raw.get("deaths", False),
+        slow=raw.get("slow", False),
+        large_input=raw.get("large_input"),
+        refused=raw.get("refused", {}),
+    )
+
+
+def run_input(case: Case, folder: Path) -> Any:
+    """The input of a run: the case's, with a fresh folder for components that count."""
+    value = case.input
+    if '"$input": "dir"' in case.flow_text() and (value is None or isinstance(value, dict)):
+        value = {**(value or {}), "dir": str(folder)}
+    if case.large_input:
+        value = {**value, case.large_input: "x" * 120_000}
+    return value
+
+
+def differences(case: Case, observed: Observed) -> list[str]:
+    """What is not as the case says; empty if all is."""
+    found = []
+    if observed.outcome != case.outcome:
+        found.append(f"outcome {observed.outcome}, expected {case.outcome} ({observed.error})")
+    elif case.outcome == "succeeded" and not _same(observed.result, case.result):
+        found.append(f"result {observed.result!r}, expected {case.result!r}")
+    for path, outcome in case.outcomes.items():
+        if observed.outcomes.get(path) != outcome:
+            found.append(f"{path}: {observed.outcomes.get(path)}, expected {outcome}")
+    for key, value in (case.error or {}).items():
+        error = observed.error or {}
+        actual = error.get("step") if key == "step" else (error.get("error") or {}).get(key)
+        if actual != value:
+            found.append(f"error.{key}: {actual!r}, expected {value!r}")
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equality that tells 1 from 1.0 and from true."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -1,0 +1,82 @@
+"""Components of the conformance flows: what they do is all in their input."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+
+class Refused(Exception):
+    """A failure with a code of its own."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def echo(value: Any) -> Any:
+    """Give back the input."""
+    return value
+
+
+def add(value: dict[str, Any]) -> Any:
+    """Give the sum of ``a`` and ``b``."""
+    return {"sum": value["a"] + value["b"]}
+
+
+def fail(value: dict[str, Any]) -> Any:
+    """Fail with ``message`` and, if given, ``code``."""
+    if value.get("code"):
+        raise Refused(value.get("message", "no"), value["code"])
+    raise ValueError(value.get("message", "no"))
+
+
+def fail_if(value: dict[str, Any]) -> Any:
+    """Fail if ``bad``, else give ``value``."""
+    if value["bad"]:
+        raise ValueError("bad")
+    return value["value"]
+
+
+def _turn(value: dict[str, Any]) -> int:
+    """Count the calls under ``dir``/``name``; this one's number, from 1."""
+    folder = Path(value["dir"])
+    number = 1
+    while True:
+        try:
+            (folder / f"{value['name']}-{number}").touch(exist_ok=False)
+            return number
+        except FileExistsError:
+            number += 1
+
+
+def flaky(value: dict[str, Any]) -> Any:
+    """Fail the first ``times`` calls, then give the number of the call."""
+    number = _turn(value)
+    if number <= value["times"]:
+        raise Refused(f"call {number}", value.get("code", "FLAKY"))
+    return {"calls": number}
+
+
+def slow(value: dict[str, Any]) -> Any:
+    """Take ``seconds``, then give ``value``."""
+    time.sleep(value["seconds"])
+    return value.get("value")
+
+
+def die(value: dict[str, Any]) -> Any:
+    """End the worker process the first ``times`` calls: a failure of class platform."""
+    if _turn(value) <= value["times"]:
+        os._exit(7)
+    return "lived"
+
+
+def kill_shim(value: dict[str, Any]) -> Any:
+    """Kill the shim that called, the first ``times`` calls: it can say nothing."""
+    if _turn(value) <= value["times"]:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(30)
+    return "lived"
