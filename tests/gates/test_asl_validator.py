@@ -45,7 +45,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "/States/Settle/InputPath",
     ),
     "field": (spoiled(Done={"Type": "Succeed", "Nope": 1}), "/States/Done"),
-    "both": (spoiled(Settle={"Type": "Pass", "Next": "Done", "End": True}), "/States/Settle"),
+    "both": (spoiled(Settle={"Type": "Pass", "Next": "Done", "End": True}), '"Settle"'),
 }
 
 
