@@ -135,7 +135,8 @@ def _stepflow(
     _check_one_way(decoded.name, fields)
     fields.get("transport")
     url = fields.text("url")
-    if url is not None and not url.startswith(("http://", "https://")):
+    # What still begins like a reference was not set, and that was reported.
+    if url is not None and not url.startswith(("http://", "https://", "${")):
         fields.report(
             codes.PLUGIN_CONFIGURATION,
             f"`url` is an `http://` or `https://` address, not {describe(url)}",

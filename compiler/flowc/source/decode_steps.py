@@ -231,12 +231,9 @@ def _decode_body(step: Fields, ctx: FlowDecoding) -> tuple[tuple[SourceStep, ...
             step.key_at("input"),
             "write it on the steps under `steps`, or name a `component` in their place",
         )
-    if step.get("steps") is None:
-        if "steps" not in step.raw:
-            step.report(codes.MISSING_KEY, "a loop needs `steps` or a `component`")
-            return None
-        if not isinstance(step.raw["steps"], dict):
-            return None
+    if "steps" not in step.raw:
+        step.report(codes.MISSING_KEY, "a loop needs `steps` or a `component`")
+        return None
     steps = decode_steps(step.raw["steps"], step.value_at("steps"), ctx)
     if step.raw["steps"] == []:
         step.report(codes.MISSING_KEY, "a loop needs at least one step", step.value_at("steps"))

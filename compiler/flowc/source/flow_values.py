@@ -85,12 +85,14 @@ class FlowDecoding:
 
     def _locate(self, container: Any, key: str | int, part: str) -> Span | None:
         if isinstance(container, Map) and isinstance(key, str):
-            spans = container.at[key]
-            if key == "$expr" and part == "value" and isinstance(container[key], str):
-                return content_span(self.lines, spans[1], container[key])
-            return spans[0] if part == "key" else spans[1]
+            if part == "key":
+                return container.key(key)
+            at = container.value(key)
+            if key == "$expr" and isinstance(container[key], str):
+                return content_span(self.lines, at, container[key])
+            return at
         if isinstance(container, Seq) and isinstance(key, int):
-            return container.at[key]
+            return container.item(key)
         return None
 
     def _problem(self, problem: Problem) -> None:

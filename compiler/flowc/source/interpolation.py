@@ -76,5 +76,5 @@ class _Interpolation:
                 at,
                 hint=f"set it, or write `${{{name}:-default}}`",
             )
-            return ""
+            return match[0]
         return value

@@ -87,20 +87,24 @@ _FORMS: Mapping[Spelling, tuple[str, ...]] = {
 }
 
 
-def value_forms(spelling: Spelling) -> dict[str, tuple[str, ...]]:
-    """Return the forms that a spelling has, with the other keys that each may have."""
-    return {
-        form: tuple(sorted(_allowed_keys(form, spelling) - {form})) for form in _FORMS[spelling]
-    }
-
-
-def _allowed_keys(form: str, spelling: Spelling) -> set[str]:
+def _allowed_keys(form: str, spelling: Spelling) -> frozenset[str]:
     allowed = {form, *_EXTRA[form]}
     if form == "$step" and spelling in (Spelling.FLOWC, Spelling.PLAN):
         allowed.add("onSkip")
     if spelling is Spelling.PLAN:
         allowed |= {"$step": {"tolerant"}, "$expr": {"steps"}}.get(form, set())
-    return allowed
+    return frozenset(allowed)
+
+
+_ALLOWED: Mapping[Spelling, Mapping[str, frozenset[str]]] = {
+    spelling: {form: _allowed_keys(form, spelling) for form in forms}
+    for spelling, forms in _FORMS.items()
+}
+
+
+def value_forms(spelling: Spelling) -> dict[str, tuple[str, ...]]:
+    """Return the forms that a spelling has, with the other keys that each may have."""
+    return {form: tuple(sorted(keys - {form})) for form, keys in _ALLOWED[spelling].items()}
 
 
 NOT_BUILT = {
@@ -169,7 +173,9 @@ class _Decoder:
             )
 
     def _check_extra_keys(self, raw: dict[str, Any], form: str) -> None:
-        allowed = _allowed_keys(form, self.spelling)
+        allowed = _ALLOWED[self.spelling][form]
+        if raw.keys() <= allowed:
+            return
         for key in raw:
             if key not in allowed:
                 self.report(
