@@ -20,7 +20,7 @@ from flowc.passes.check_cycles import scope_edges
 from flowc.passes.context import Context
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.language import values as v
-from flowc_shim.language.decode import encode_value
+from flowc_shim.language.encode import encode_value
 
 MAX_CLAUSES = 16
 """Conjunctions kept per guard; more than that and the step counts as always needed."""

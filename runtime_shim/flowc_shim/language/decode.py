@@ -1,4 +1,4 @@
-"""Decoding of values, in each spelling, and the encoding that plans use.
+"""Decoding of values, in each spelling.
 
 The compiler decodes files with it (handing in where things stand and a reporter that collects),
 and the shim decodes plans and flows that arrive as data (where the first problem raises).
@@ -13,7 +13,7 @@ from typing import Any, Literal as Word
 
 from flowc_shim.contract.json_types import Json
 from flowc_shim.language import values as v
-from flowc_shim.language.paths import Path, PathSyntaxError, parse_path, render_path
+from flowc_shim.language.paths import Path, PathSyntaxError, parse_path
 
 
 class Spelling(Enum):
@@ -126,8 +126,20 @@ class _Decoder:
         self.forms = _FORMS[self.spelling]
 
     def decode(self, raw: Any, at: object) -> v.Value:
+        # Few frames per level: files may nest 200 deep, and Python stops at 1,000 frames.
         if isinstance(raw, dict):
-            return self._mapping(raw, at)
+            form = self._form_of(raw)
+            if form is not None:
+                decode_form: Callable[[dict[str, Any], object], v.Value]
+                decode_form = getattr(self, "_" + form[1:])
+                return decode_form(raw, at)
+            return v.ObjectValue(
+                tuple(
+                    (key, self.decode(member, self.locate(raw, key, "value")))
+                    for key, member in raw.items()
+                ),
+                at,
+            )
         if isinstance(raw, list):
             return v.ListValue(
                 tuple(
@@ -137,23 +149,16 @@ class _Decoder:
             )
         return v.Literal(raw, at)
 
-    def _mapping(self, raw: dict[str, Any], at: object) -> v.Value:
+    def _form_of(self, raw: dict[str, Any]) -> str | None:
+        """Return the form that ``raw`` is, None for plain data; reports keys that do not fit."""
         for form in self.forms:
             if form in raw:
                 self._check_extra_keys(raw, form)
-                value = getattr(self, "_" + form[1:])(raw, at)
-                assert value is not None
-                return value  # type: ignore[no-any-return]
+                return form
         for key in raw:
             if key.startswith("$") and key not in JSON_SCHEMA_WORDS:
                 self._unknown_form(raw, key)
-        return v.ObjectValue(
-            tuple(
-                (key, self.decode(member, self.locate(raw, key, "value")))
-                for key, member in raw.items()
-            ),
-            at,
-        )
+        return None
 
     def _unknown_form(self, raw: dict[str, Any], key: str) -> None:
         at = self.locate(raw, key, "key")
@@ -230,15 +235,11 @@ class _Decoder:
         return v.If(self._member(raw, "$if"), self._member(raw, "then"), otherwise, at)
 
     def _coalesce(self, raw: dict[str, Any], at: object) -> v.Value:
-        if not isinstance(raw["$coalesce"], list):
-            self.report(
-                Problem(
-                    "wrong_type", "`$coalesce` takes a list", self.locate(raw, "$coalesce", "value")
-                )
-            )
-            return v.NULL
         members = self._member(raw, "$coalesce")
-        assert isinstance(members, v.ListValue)
+        if not isinstance(members, v.ListValue):
+            at = self.locate(raw, "$coalesce", "value")
+            self.report(Problem("wrong_type", "`$coalesce` takes a list", at))
+            return v.NULL
         return v.Coalesce(tuple(_tolerate(member) for member in members.items), at)
 
     def _step(self, raw: dict[str, Any], at: object) -> v.Value:
@@ -418,58 +419,3 @@ def decode_value(
     the first problem raises ValueSyntaxError.
     """
     return _Decoder(spelling, locate, report).decode(raw, at)
-
-
-def encode_value(value: v.Value) -> Json:
-    """Return the plan's spelling of ``value``; :func:`decode_value` reads it back equal."""
-    if isinstance(value, v.Literal):
-        return value.value if _needs_no_wrapping(value.value) else {"$literal": value.value}
-    if isinstance(value, v.ObjectValue):
-        return {key: encode_value(member) for key, member in value.members}
-    if isinstance(value, v.ListValue):
-        return [encode_value(item) for item in value.items]
-    return _encode_form(value)
-
-
-def _needs_no_wrapping(value: Json) -> bool:
-    return not isinstance(value, (dict, list))
-
-
-def _encode_form(value: v.Value) -> Json:
-    out: dict[str, Json]
-    if isinstance(value, v.StepRef):
-        out = {"$step": value.step}
-        if value.path:
-            out["path"] = render_path(value.path)
-        if value.on_skip is not None:
-            out["onSkip"] = encode_value(value.on_skip)
-        elif value.tolerant:
-            out["tolerant"] = True
-        return out
-    if isinstance(value, v.InputRef):
-        return {"$input": render_path(value.path)}
-    if isinstance(value, v.VariableRef):
-        out = {"$variable": render_path((value.name, *value.path))}
-        if value.default is not None:
-            out["default"] = encode_value(value.default)
-        return out
-    if isinstance(value, v.If):
-        out = {"$if": encode_value(value.condition), "then": encode_value(value.then)}
-        if value.otherwise is not None:
-            out["else"] = encode_value(value.otherwise)
-        return out
-    if isinstance(value, v.Coalesce):
-        return {"$coalesce": [encode_value(member) for member in value.members]}
-    if isinstance(value, v.Expr):
-        out = {"$expr": value.text}
-        if value.steps:
-            out["steps"] = dict(value.steps)
-        return out
-    if isinstance(value, v.ItemRef):
-        path = render_path(value.path)
-        return {"$item": {"loop": value.loop, "path": path} if value.loop else path}
-    if isinstance(value, v.IndexRef):
-        return {"$index": {"loop": value.loop} if value.loop else True}
-    if isinstance(value, v.RunRef):
-        return {"$run": render_path(value.path)}
-    raise AssertionError(type(value))

@@ -1,0 +1,51 @@
+# Two commands on a machine with Python 3.11 or later: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DEV    := $(VENV)/.installed-dev
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint golden conformance wheel clean
+
+help: ## Show what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "}; {printf "  %-12s %s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "flowc needs Python 3.11 or later; set PYTHON=python3.x"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+$(STAMP): pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e ".[demo]"
+	@touch $@
+
+$(DEV): pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	@touch $@
+
+demo: $(STAMP) ## Check, build and run an example with CPU, GPU and memory component servers
+	@$(BIN)/python examples/demo.py
+
+test: $(DEV) lint ## Run everything that is checked before a change is accepted
+	$(BIN)/python -m pytest -n $(JOBS) -q
+
+test-fast: $(DEV) ## Run the tests that need no engine, no server and no other tool
+	$(BIN)/python -m pytest -n $(JOBS) -q -m "not engine" tests/compiler tests/runtime_shim tests/targets tests/cli
+
+lint: $(DEV) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+golden: $(DEV) ## Rewrite golden/ and the generated pages from what flowc emits now
+	FLOWC_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/golden tests/docs
+
+conformance: $(DEV) ## Run every conformance case on every target and print the matrix
+	$(BIN)/python -m pytest -n $(JOBS) -q tests/conformance --matrix
+
+wheel: $(DEV) ## Build both wheels into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps -w dist . ./runtime_shim
+
+clean: ## Remove what the above made
+	rm -rf $(VENV) dist build
