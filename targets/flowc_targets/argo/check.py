@@ -1,0 +1,202 @@
+"""What Argo cannot run, refused at the line that says it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flowc.diagnostics import Diagnostics, Span, codes
+from flowc_shim.contract.plan import FINISH
+
+from flowc_targets.argo.check_sizes import check_sizes
+from flowc_targets.argo.pods import secret_options, store_secret_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.source.stack_model import ComponentClass
+    from flowc.target import Compilation
+
+SHARED_STORES = ("s3", "gs", "az", "postgresql", "postgres")
+"""Schemes of the stores that pods on several machines can share."""
+
+_ENVIRONMENT_NAME = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    """Report everything at once; sizes only of what could be built otherwise."""
+    before = len(diagnostics.found)
+    _check_stack(compilation, diagnostics)
+    for cls, step in _used_classes(compilation):
+        _check_class(cls, step, diagnostics)
+    _check_profiles(compilation, diagnostics)
+    _check_ids(compilation, diagnostics)
+    _check_variables(compilation, diagnostics)
+    if len(diagnostics.found) == before:
+        check_sizes(compilation, diagnostics)
+
+
+def _check_stack(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    stack = compilation.placement.stack
+    if stack.namespace is not None and not _NAMESPACE.fullmatch(stack.namespace):
+        diagnostics.report(
+            codes.TARGET_NAME,
+            f"`{stack.namespace}` is no name of a Kubernetes namespace",
+            stack.span,
+            hint="lower-case letters, digits and hyphens, at most 63",
+        )
+    store = stack.state_store
+    hint = "share an object store: `state_store: s3://bucket/prefix`"
+    if store is None:
+        message = f"stack `{stack.name}` has no `state_store`, and pods share nothing else"
+        diagnostics.report(codes.STORE_CANNOT_SERVE, message, stack.span, hint=hint)
+        return
+    scheme = store.url.partition(":")[0]
+    if scheme not in SHARED_STORES:
+        diagnostics.report(
+            codes.STORE_CANNOT_SERVE,
+            f"pods on several machines cannot share a `{scheme}:` store",
+            store.span,
+            hint=hint,
+        )
+        return
+    for option, secret in secret_options(store).items():
+        _check_secret_name(secret, f"`{option}`", store.span, diagnostics)
+        if store_secret_variable(store, option) is None:
+            diagnostics.report(
+                codes.SECRET_ON_TARGET,
+                f"`{option}` of a `{scheme}:` store cannot be a secret on Argo",
+                store.span,
+                hint="write it as a plain text",
+            )
+
+
+def _used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
+    """Yield each class that the flow uses, with the first step that does."""
+    seen = set()
+    for path, call in compilation.placement.calls.items():
+        for cls in call.classes:
+            if cls.name not in seen:
+                seen.add(cls.name)
+                yield cls, compilation.program.steps[path].span
+
+
+def _check_class(cls: ComponentClass, step: Span, diagnostics: Diagnostics) -> None:
+    secondary = [(step, "used by this step")]
+    if cls.type == "container":
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"class `{cls.name}` is of type `container`, which Argo's units do not run yet",
+            cls.span,
+            secondary=secondary,
+            hint="put the program into the unit's image (`unit_image`) and use type `command`",
+        )
+    elif cls.deploy is not None:
+        diagnostics.report(
+            codes.NOT_BUILT_YET,
+            f"class `{cls.name}` is to be deployed by flowc, which is not built yet",
+            cls.span,
+            secondary=secondary,
+            hint="deploy the server yourself and give its `url`",
+        )
+    elif cls.type == "stepflow" and "url" not in cls.config:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"the server of class `{cls.name}` is started by `command`, "
+            "which a pod per step cannot do",
+            cls.span,
+            secondary=secondary,
+            hint="let the server run somewhere and give its `url`",
+        )
+    if _holds_secret(cls.config):
+        diagnostics.report(
+            codes.SECRET_ON_TARGET,
+            f"class `{cls.name}` has a secret in its `env`, which pods are not given yet",
+            cls.span,
+            secondary=secondary,
+            hint="pass it to the step as a secret variable",
+        )
+
+
+def _holds_secret(value: object) -> bool:
+    if isinstance(value, dict):
+        if set(value) == {"secret"}:
+            return True
+        return any(_holds_secret(member) for member in value.values())
+    return isinstance(value, (list, tuple)) and any(_holds_secret(item) for item in value)
+
+
+def _check_profiles(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    profiles = {
+        unit.profile.name: (unit.profile, unit.span)
+        for unit in reversed(list(compilation.layout.units.values()))
+        if unit.profile is not None
+    }
+    for profile, step in profiles.values():
+        if profile.gpu_type is not None and not profile.node_selector:
+            diagnostics.report(
+                codes.UNSUPPORTED,
+                f"`gpu_type: {profile.gpu_type}` names no nodes: clusters label them differently",
+                profile.span,
+                secondary=[(step, "used by this step")],
+                hint="add `node_selector` with the label of such nodes",
+            )
+
+
+def _check_ids(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    """Report ids that Argo would rewrite or that say two things."""
+    layout = compilation.layout
+    steps = compilation.program.steps
+    for path, step in steps.items():
+        if "{{" in path or "}}" in path or not path.isprintable():
+            diagnostics.report(
+                codes.TARGET_NAME,
+                "this id cannot be passed through Argo, "
+                "which has its own meaning for `{{`, and for characters that do not print",
+                step.span,
+                hint="rename the step",
+            )
+    clashes = [FINISH, *(id for loop in layout.loops.values() for id in (loop.open, loop.close))]
+    for id in clashes:
+        if id in steps:
+            diagnostics.report(
+                codes.TARGET_NAME_COLLISION,
+                f"`{steps[id].id}` is also the name of a unit of flowc's own",
+                steps[id].span,
+                hint="rename the step",
+            )
+
+
+def _check_variables(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    spans = {variable.name: variable.span for variable in compilation.program.variables}
+    for variable in compilation.plan.variables:
+        span = spans.get(variable.name)
+        if variable.secret is not None:
+            _check_secret_name(variable.secret, f"`{variable.name}`", span, diagnostics)
+            if not _ENVIRONMENT_NAME.fullmatch(variable.name):
+                diagnostics.report(
+                    codes.TARGET_NAME,
+                    f"`{variable.name}` cannot be part of the name of an environment variable",
+                    span,
+                    hint="letters, digits, `_`, `-` and `.` only",
+                )
+        elif variable.name in compilation.placement.secrets:
+            diagnostics.report(
+                codes.SECRET_ON_TARGET,
+                f"secret variable `{variable.name}` has a plain value, "
+                "which only the local target accepts",
+                span,
+                hint="write `{secret: name}` in the environment or stack",
+            )
+
+
+def _check_secret_name(name: str, what: str, span: Span | None, diagnostics: Diagnostics) -> None:
+    if not _OBJECT_NAME.fullmatch(name):
+        diagnostics.report(
+            codes.TARGET_NAME,
+            f"the secret of {what}, `{name}`, is no name of a Kubernetes Secret",
+            span,
+            hint="lower-case letters, digits, hyphens and dots",
+        )

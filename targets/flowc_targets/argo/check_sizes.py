@@ -1,0 +1,108 @@
+"""Sizes that Argo cannot hold, refused with the numbers and the way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.diagnostics import Diagnostics, Span, codes
+from flowc.ir.layout import STEP, Layout
+from flowc_shim.language.canonical import canonical
+
+from flowc_targets.argo import limits
+from flowc_targets.argo.dags import build_dags
+from flowc_targets.argo.manifests import packed_plan, workflow_template
+from flowc_targets.argo.sizes import deepest, least_status_bytes, loop_nodes, template_bytes
+
+if TYPE_CHECKING:
+    from flowc.target import Compilation
+
+
+def check_sizes(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    """Report what gets too large: loops first, since they explain the rest."""
+    if _check_loops(compilation, diagnostics):
+        return
+    layout = compilation.layout
+    at = compilation.program.span
+    _check_status(compilation, diagnostics)
+    depth = deepest(layout)
+    if depth >= limits.DEPTH:
+        _report(diagnostics, f"templates would nest {depth} deep; Argo allows less than "
+                f"{limits.DEPTH}", at, "nest fewer loops")  # fmt: skip
+    dags = build_dags(layout)
+    most = max(len(template["dag"]["tasks"]) for template in dags.templates)
+    if most > limits.TASKS_PER_DAG:
+        message = f"{most} segments in one DAG; {limits.TASKS_PER_DAG} is the most"
+        _report(diagnostics, message, at, _fewer_units(layout))
+    size = template_bytes(workflow_template(compilation, dags))
+    if size > limits.TEMPLATE_BYTES:
+        message = (
+            f"the WorkflowTemplate of {len(layout.units)} units would take {_kib(size)}; "
+            f"{_kib(limits.TEMPLATE_BYTES)} is the most, since every run stores a copy of it"
+        )
+        _report(diagnostics, message, at, _fewer_units(layout))
+    _check_plan(compilation, diagnostics)
+
+
+def _check_loops(compilation: Compilation, diagnostics: Diagnostics) -> bool:
+    """Report loops that are known to have too many items; returns whether there is one."""
+    large = [
+        loop
+        for loop in compilation.layout.loops.values()
+        if loop.count is not None and loop.count > limits.MAX_ITEMS
+    ]
+    for loop in large:
+        diagnostics.report(
+            codes.SIZE_LIMIT,
+            f"the loop has {loop.count:,} items; on Argo {limits.MAX_ITEMS} is the most",
+            loop.span,
+            label="each item is a DAG of its own in the run's status",
+            hint="let one item do the work of several, or split the flow",
+        )
+    return bool(large)
+
+
+def _check_status(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    layout = compilation.layout
+    size = least_status_bytes(layout)
+    if size <= limits.NODE_STATUS_BYTES:
+        return
+    loops = {loop.span: loop_nodes(layout, loop) for loop in layout.loops.values()}
+    at = max(loops, key=lambda span: loops[span], default=None)
+    if at is None or not loops[at]:
+        at = compilation.program.span
+    _report(
+        diagnostics,
+        f"the status of a run would take {_kib(size)} "
+        f"({size // limits.BYTES_PER_NODE:,} nodes); {_kib(limits.NODE_STATUS_BYTES)} is the most",
+        at,
+        _fewer_units(layout),
+    )
+
+
+def _check_plan(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    body = len(canonical(compilation.plan.to_json()))
+    if body <= limits.PLAN_READABLE_BYTES:
+        return
+    packed = len(packed_plan(compilation.plan))
+    if packed > limits.PLAN_PACKED_BYTES:
+        _report(
+            diagnostics,
+            f"the plan takes {_kib(packed)} gzipped ({_kib(body)} of JSON); "
+            f"{_kib(limits.PLAN_PACKED_BYTES)} fit into a ConfigMap",
+            compilation.program.span,
+            "move large literal values into files or into the run's input",
+        )
+
+
+def _fewer_units(layout: Layout) -> str:
+    if layout.granularity == STEP:
+        return "compile with `--granularity auto`, which runs plain chains in one pod"
+    return "split the flow, or let one step do the work of several"
+
+
+def _report(diagnostics: Diagnostics, message: str, at: Span, hint: str) -> None:
+    diagnostics.report(codes.SIZE_LIMIT, message, at, hint=hint)
+
+
+def _kib(size: int) -> str:
+    return f"{-(-size // 1024):,} KiB"

@@ -1,0 +1,272 @@
+"""DAG templates: scopes, segments and fan-outs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flowc_shim.contract.plan import ROOT
+
+from flowc_targets._shared.names import unique_names
+from flowc_targets.argo.cells import (
+    SETTLES_PER_TASK,
+    Cell,
+    Segment,
+    cells_of,
+    guarded,
+    segments_of,
+)
+from flowc_targets.argo.edges import Run, after_loop, count_of, edge, go_of
+from flowc_targets.argo.leaves import LeafClass, light_class, settle_parameters, unit_class
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.ir.layout import Layout, LoopFacts, Unit
+
+ENTRY = "main"
+NAME = 63
+"""Longest name of a task or template; Argo allows 128, but names end up in pods' names."""
+
+WORDS = frozenset(
+    ["and", "contains", "else", "endsWith", "false", "if", "in", "let", "matches", "nil", "not",
+     "or", "startsWith", "true"]
+)  # fmt: skip
+"""No names for tasks: ``depends`` is evaluated as an expression over the tasks' names."""
+
+SCOPE = "{{inputs.parameters.scope}}"
+
+Document = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Dags:
+    """The DAG templates of a flow, and the classes of pods that they use, in order of use."""
+
+    layout: Layout
+    templates: list[Document] = field(default_factory=list)
+    leaves: dict[LeafClass, None] = field(default_factory=dict)
+    template_names: dict[str, str] = field(default_factory=dict)
+
+    def leaf(self, leaf: LeafClass) -> str:
+        """Return the name of the template for ``leaf``, which is emitted from now on."""
+        self.leaves.setdefault(leaf)
+        return leaf.name
+
+
+def build_dags(layout: Layout) -> Dags:
+    """Return all DAG templates, each before those that it calls."""
+    dags = Dags(layout)
+    segments = {scope: segments_of(cells_of(layout, scope)) for scope in layout.scopes}
+    ids = [ENTRY]
+    for loop in layout.loops:
+        ids += [f"{loop}:fan", f"{loop}:item"]
+    for scope, found in segments.items():
+        if len(found) > 1:
+            ids += [_segment_id(scope, segment) for segment in found]
+    dags.template_names = unique_names(ids, NAME, WORDS)
+    for scope, found in segments.items():
+        _scope_dag(dags, scope, found)
+    return dags
+
+
+def _segment_id(scope: str, segment: Segment) -> str:
+    return f"{scope or ENTRY}:from:{_relative(segment.cells[0].id, scope)}"
+
+
+def _relative(id: str, scope: str) -> str:
+    return id[len(scope) + 1 :] if scope else id
+
+
+def _scope_dag(dags: Dags, scope: str, segments: list[Segment]) -> None:
+    """Add the template of a scope: the entrypoint, or the body of a loop's item."""
+    name = dags.template_names[ENTRY if scope == ROOT else f"{scope}:item"]
+    cells = [cell for segment in segments for cell in segment.cells]
+    if scope != ROOT and not cells:
+        return  # nothing to run per item: the loop has no fan-out
+    names = unique_names(_task_ids(cells, scope), NAME, WORDS)
+    here = len(dags.templates)
+    if len(segments) == 1:
+        # A dead unit fails its item's DAG, which the loop's close tolerates and settles: there,
+        # settling costs no pod per item.
+        tasks = _tasks(dags, scope, cells, names, settle=scope == ROOT)
+        dags.templates.insert(here, _dag(name, scope, tasks or [_empty_run(dags)]))
+        return
+    parts = [dags.template_names[_segment_id(scope, segment)] for segment in segments]
+    outer = [
+        _task(part, part, [parts[index] for index in segment.after], _scope_argument(scope))
+        for part, segment in zip(parts, segments, strict=True)
+    ]
+    dags.templates.append(_dag(name, scope, outer))
+    for part, segment in zip(parts, segments, strict=True):
+        here = len(dags.templates)
+        tasks = _tasks(dags, scope, segment.cells, names, settle=True)
+        dags.templates.insert(here, _dag(part, scope, tasks))
+
+
+def _task_ids(cells: Sequence[Cell], scope: str) -> list[str]:
+    ids = []
+    settles = 0
+    for cell in cells:
+        here = _relative(cell.id, scope)
+        if len(cell.units) == 2:
+            ids += [f"{here}:open", f"{here}:fan", f"{here}:close"]
+        else:
+            ids += [here, f"{here}:ask"] if guarded(cell.units[0]) else [here]
+        settles += sum(unit.handled for unit in cell.units)
+    return ids + [_settle_id(number) for number in range(-(-settles // SETTLES_PER_TASK))]
+
+
+def _settle_id(number: int) -> str:
+    return f":settle:{number + 1}" if number else ":settle"
+
+
+def _tasks(
+    dags: Dags, scope: str, cells: Sequence[Cell], names: dict[str, str], *, settle: bool
+) -> list[Document]:
+    """Return the tasks of ``cells``; with ``settle``, so that no handled death fails the DAG."""
+    runs = {unit.id: _run(unit, cell, scope, names) for cell in cells for unit in cell.units}
+    tasks: list[Document] = []
+    read: set[str] = set()
+    for cell in cells:
+        first = cell.units[0]
+        before = [runs[id] for id in first.after if id in runs]
+        read.update(run.unit for run in before)
+        if len(cell.units) == 2:
+            read.add(first.id)
+            tasks += _loop_tasks(dags, cell, runs, before, names)
+        else:
+            tasks += _unit_tasks(dags, first, runs[first.id], before)
+    if settle:
+        unread = [run for run in runs.values() if run.handled and run.unit not in read]
+        tasks += _settling(dags, scope, unread, names)
+    return tasks
+
+
+def _run(unit: Unit, cell: Cell, scope: str, names: dict[str, str]) -> Run:
+    here = _relative(cell.id, scope)
+    if len(cell.units) == 2:
+        return Run(unit.id, names[f"{here}:{unit.kind}"], handled=unit.handled)
+    ask = names[f"{here}:ask"] if guarded(unit) else None
+    return Run(unit.id, names[here], ask, unit.handled)
+
+
+def _unit_tasks(dags: Dags, unit: Unit, run: Run, before: list[Run]) -> list[Document]:
+    scoped = unit.scope != ROOT
+    first = unit.scope == ROOT and not unit.after
+    edges = [edge(other) for other in before]
+    settles = [found.settle for found in edges if found.settle is not None]
+    depends = [found.depends for found in edges]
+    arguments = [*_unit_arguments(unit), *_settle_arguments(settles)]
+    if run.ask is None:
+        leaf = unit_class(unit, settles=len(settles), first=first, scoped=scoped)
+        return [_task(run.task, dags.leaf(leaf), depends, arguments)]
+    asking = light_class("ask", settles=len(settles), first=first, scoped=scoped)
+    leaf = unit_class(unit, settles=0, first=False, scoped=scoped)
+    asked = [argument for argument in arguments if argument["name"] != "steps"]
+    heavy = _task(run.task, dags.leaf(leaf), [run.ask], _unit_arguments(unit))
+    heavy["when"] = go_of(run.ask)
+    return [_task(run.ask, dags.leaf(asking), depends, asked), heavy]
+
+
+def _loop_tasks(
+    dags: Dags, cell: Cell, runs: dict[str, Run], before: list[Run], names: dict[str, str]
+) -> list[Document]:
+    """Return the three tasks of a loop: open, fan out, close; and add its fan-out template."""
+    opening, closing = cell.units
+    facts = dags.layout.loops[cell.id]
+    scope = opening.scope
+    tasks = _unit_tasks(dags, opening, runs[opening.id], before)
+    fan = None
+    if dags.layout.scopes.get(facts.path):
+        fan = names[f"{_relative(cell.id, scope)}:fan"]
+        count = {"name": "count", "value": count_of(runs[opening.id].task)}
+        template = _fan_out(dags, facts, scope)
+        arguments = [count, *_scope_argument(scope)]
+        tasks.append(_task(fan, template, [runs[opening.id].task], arguments))
+    end = after_loop(runs[opening.id], fan)
+    settles = [end.settle] if end.settle else []
+    leaf = unit_class(closing, settles=len(settles), first=False, scoped=scope != ROOT)
+    arguments = [*_unit_arguments(closing), *_settle_arguments(settles)]
+    return [*tasks, _task(runs[closing.id].task, dags.leaf(leaf), [end.depends], arguments)]
+
+
+def _fan_out(dags: Dags, facts: LoopFacts, scope: str) -> str:
+    """Add the template that runs a loop's items, and return its name.
+
+    ``parallelism`` is an exact bound here: before a task of this DAG starts, ``checkParallelism``
+    counts its running Pod and DAG nodes. So an item is always a DAG, also if one unit is all of it:
+    of a unit with a retry strategy it would count the pods only, and start a pod for a re-try
+    without looking.
+    """
+    name = dags.template_names[f"{facts.path}:fan"]
+    item = "{{item}}" if scope == ROOT else f"{SCOPE}/{{{{item}}}}"
+    task = _task(
+        "item", dags.template_names[f"{facts.path}:item"], [], [{"name": "scope", "value": item}]
+    )
+    task["withSequence"] = {"count": "{{inputs.parameters.count}}"}
+    dags.templates.append(_dag(name, scope, [task], count=True, parallelism=facts.concurrency))
+    return name
+
+
+def _settling(dags: Dags, scope: str, unread: list[Run], names: dict[str, str]) -> list[Document]:
+    """Return the tasks that settle handled units which no task of this DAG reads.
+
+    Each waits for its units to end, not to be omitted: an omitted one has an unhandled failure
+    before it, which a task that completes here would hide.
+    """
+    tasks = []
+    for number, start in enumerate(range(0, len(unread), SETTLES_PER_TASK)):
+        edges = [edge(run) for run in unread[start : start + SETTLES_PER_TASK]]
+        leaf = light_class("settle", settles=len(edges), scoped=scope != ROOT)
+        arguments = _scope_argument(scope) + _settle_arguments([e.settle or "" for e in edges])
+        depends = [found.depends for found in edges]
+        tasks.append(_task(names[_settle_id(number)], dags.leaf(leaf), depends, arguments))
+    return tasks
+
+
+def _empty_run(dags: Dags) -> Document:
+    """Return the one task of a flow that needs no step: it puts the run's input into the store."""
+    return _task("start", dags.leaf(light_class("settle", first=True)), [], [])
+
+
+def _unit_arguments(unit: Unit) -> list[Document]:
+    arguments = [{"name": "unit", "value": unit.id}, *_scope_argument(unit.scope)]
+    if unit.kind == "steps" and unit.steps != (unit.id,):
+        arguments.append({"name": "steps", "value": ", ".join(unit.steps)})
+    return arguments
+
+
+def _scope_argument(scope: str) -> list[Document]:
+    return [] if scope == ROOT else [{"name": "scope", "value": SCOPE}]
+
+
+def _settle_arguments(settles: Sequence[str]) -> list[Document]:
+    return [
+        {"name": name, "value": value}
+        for name, value in zip(settle_parameters(len(settles)), settles, strict=True)
+    ]
+
+
+def _task(name: str, template: str, depends: Sequence[str], arguments: list[Document]) -> Document:
+    task: Document = {"name": name, "template": template}
+    if depends:
+        task["depends"] = " && ".join(depends)
+    if arguments:
+        task["arguments"] = {"parameters": arguments}
+    return task
+
+
+def _dag(
+    name: str, scope: str, tasks: list[Document], *, count: bool = False, parallelism: int = 0
+) -> Document:
+    """Return a DAG template. ``failFast: false`` lets what runs end and be seen; template-level
+    ``failFast`` is never set: it counts handled failures and single attempts."""
+    template: Document = {"name": name}
+    inputs = (["scope"] if scope != ROOT else []) + (["count"] if count else [])
+    if inputs:
+        template["inputs"] = {"parameters": [{"name": parameter} for parameter in inputs]}
+    if parallelism:
+        template["parallelism"] = parallelism
+    template["dag"] = {"failFast": False, "tasks": tasks}
+    return template

@@ -1,0 +1,179 @@
+"""Manifests: the WorkflowTemplate, the plan's ConfigMap, and what the pods may do."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from flowc_shim.language.canonical import canonical
+
+from flowc_targets._shared.names import label_value, object_name
+from flowc_targets._shared.yaml_emitter import emit, emit_documents
+from flowc_targets.argo.dags import ENTRY, Dags, build_dags
+from flowc_targets.argo.leaves import leaf_template, light_class
+from flowc_targets.argo.limits import OBJECT_NAME, PLAN_READABLE_BYTES
+from flowc_targets.argo.pods import (
+    options_text,
+    plain_options,
+    pod_settings,
+    security_context,
+    volumes,
+)
+
+if TYPE_CHECKING:
+    from flowc.target import Compilation
+    from flowc_shim.contract.plan import Plan
+
+DEFAULT_NAMESPACE = "default"
+
+Document = dict[str, Any]
+
+
+def manifests(compilation: Compilation) -> dict[str, str]:
+    """Return file name → text."""
+    template = workflow_template(compilation, build_dags(compilation.layout))
+    return {
+        "workflow-template.yaml": emit(template),
+        "plan.yaml": emit(plan_config_map(compilation)),
+        "rbac.yaml": emit_documents(rbac(compilation)),
+    }
+
+
+def base_name(compilation: Compilation) -> str:
+    """Return the name of the flow's objects."""
+    return object_name(compilation.name, OBJECT_NAME)
+
+
+def plan_name(compilation: Compilation) -> str:
+    """Return the name of the plan's ConfigMap: by digest, so that no run ever sees another plan."""
+    return f"{base_name(compilation)}-plan-{compilation.plan.digest[:8]}"
+
+
+def namespace_of(compilation: Compilation) -> str:
+    """Return the namespace; a RoleBinding cannot do without one."""
+    return compilation.placement.stack.namespace or DEFAULT_NAMESPACE
+
+
+def labels_of(compilation: Compilation) -> dict[str, str]:
+    """Return the labels of all objects, and of the Workflows and pods made from them."""
+    labels = {
+        "app.kubernetes.io/managed-by": "flowc",
+        "app.kubernetes.io/name": base_name(compilation),
+        "flowc.dev/flow": label_value(compilation.program.name),
+        "flowc.dev/project": label_value(compilation.placement.project),
+        "flowc.dev/branch": label_value(compilation.placement.branch),
+    }
+    return {name: value for name, value in labels.items() if value}
+
+
+def workflow_template(compilation: Compilation, dags: Dags) -> Document:
+    """Return the WorkflowTemplate.
+
+    The exit handler ends the run: if the entrypoint succeeded and it fails, the Workflow fails
+    (``operateWorkflow``: "if main workflow succeeded, but the exit node was unsuccessful"), so that
+    Argo's state of a run and the run's own record agree.
+    """
+    settings = pod_settings(compilation)
+    finish = light_class("finish", first=True)
+    leaves = [*dags.leaves, finish]
+    labels = labels_of(compilation)
+    version = {**labels, "flowc.dev/plan": compilation.plan.digest[:8]}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "WorkflowTemplate",
+        "metadata": {
+            **_metadata(compilation, base_name(compilation)),
+            "annotations": _annotations(compilation),
+        },
+        "spec": {
+            "entrypoint": ENTRY,
+            "onExit": finish.name,
+            "arguments": {"parameters": _parameters(compilation)},
+            "serviceAccountName": base_name(compilation),
+            "securityContext": security_context(),
+            "workflowMetadata": {"labels": version},
+            "podMetadata": {"labels": version},
+            "volumes": volumes(plan_name(compilation)),
+            "templates": [*dags.templates, *(leaf_template(leaf, settings) for leaf in leaves)],
+        },
+    }
+
+
+def _annotations(compilation: Compilation) -> dict[str, str]:
+    notes = {"flowc.dev/plan": compilation.plan.digest}
+    if compilation.program.description:
+        notes["workflows.argoproj.io/description"] = compilation.program.description
+    if compilation.program.version:
+        notes["flowc.dev/version"] = compilation.program.version
+    return notes
+
+
+def _parameters(compilation: Compilation) -> list[Document]:
+    """Return what may be given per run; what depends on an account has its default here."""
+    parameters = [{"name": "input", "value": "{}"}]
+    store = compilation.placement.stack.state_store
+    if store is not None:
+        parameters.append({"name": "store", "value": store.url})
+        if plain_options(store):
+            parameters.append({"name": "store-options", "value": options_text(store)})
+    return parameters
+
+
+def plan_config_map(compilation: Compilation) -> Document:
+    """Return the immutable ConfigMap that holds the plan."""
+    config_map: Document = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(compilation, plan_name(compilation)),
+        "immutable": True,
+    }
+    plan = compilation.plan.to_json()
+    if len(canonical(plan)) <= PLAN_READABLE_BYTES:
+        config_map["data"] = {"plan.json": json.dumps(plan, indent=1, ensure_ascii=False) + "\n"}
+    else:
+        packed = base64.b64encode(packed_plan(compilation.plan)).decode()
+        config_map["binaryData"] = {"plan.json.gz": packed}
+    return config_map
+
+
+def packed_plan(plan: Plan) -> bytes:
+    """Return the plan gzipped, without time, name or system, so that the bytes are its own."""
+    body = canonical(plan.to_json())
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = deflate.compress(body) + deflate.flush()
+    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
+    return header + packed + _little(zlib.crc32(body)) + _little(len(body))
+
+
+def _little(number: int) -> bytes:
+    return (number & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def rbac(compilation: Compilation) -> list[Document]:
+    """Return the pods' service account and the least that Argo's executor needs."""
+    name = base_name(compilation)
+    account = {"kind": "ServiceAccount", "name": name, "namespace": namespace_of(compilation)}
+    group = "rbac.authorization.k8s.io"
+    results = {
+        "apiGroups": ["argoproj.io"],
+        "resources": ["workflowtaskresults"],
+        "verbs": ["create", "patch"],
+    }
+    metadata = _metadata(compilation, name)
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": [results]},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+            "subjects": [account],
+        },
+    ]
+
+
+def _metadata(compilation: Compilation, name: str) -> Document:
+    return {"name": name, "namespace": namespace_of(compilation), "labels": labels_of(compilation)}

@@ -1,0 +1,219 @@
+"""Pods: image, environment, volumes, resources, and what they are not allowed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowc_shim import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.source.model import Needs
+    from flowc.source.stack_model import Profile, Stack, StoreSpec
+    from flowc.target import Compilation
+    from flowc_shim.contract.json_types import Json
+
+DEFAULT_IMAGE = f"ghcr.io/flowc-dev/flowc-unit:{__version__}"
+PLAN_FOLDER = "/flowc/plan"
+PLAN_FILE = f"{PLAN_FOLDER}/plan.json"
+"""The shim looks for ``plan.json.gz`` where this is not found."""
+
+SECRET_KEY = "value"  # noqa: S105 (the key in every Kubernetes Secret, not a secret)
+"""The key of a Kubernetes Secret under which flowc looks for the value."""
+
+WAITING = {"requests": {"cpu": "50m", "memory": "128Mi"}}
+"""A container that only waits for a component server."""
+
+USER = 8737
+"""Argo's own non-root user: the default executor image would run as root, and refuse to start
+under ``runAsNonRoot`` without a number."""
+
+_STORE_SECRETS = {
+    ("s3", "access_key_id"): "AWS_ACCESS_KEY_ID",
+    ("s3", "secret_access_key"): "AWS_SECRET_ACCESS_KEY",
+    ("s3", "session_token"): "AWS_SESSION_TOKEN",
+    ("gs", "service_account_key"): "GOOGLE_SERVICE_ACCOUNT_KEY",
+    ("az", "account_key"): "AZURE_STORAGE_ACCOUNT_KEY",
+}
+"""Environment variables in which a store's client finds what the manifest must not hold."""
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PodSettings:
+    """What all pods of a flow have in common."""
+
+    digest: str
+    image: str
+    environment: tuple[Document, ...]
+
+
+def pod_settings(compilation: Compilation) -> PodSettings:
+    """Return what the pods of ``compilation`` have in common.
+
+    Every pod gets every secret variable: a shim masks their values in whatever it records, and it
+    may have to evaluate the defaults and conditions of any step that it settles.
+    """
+    stack = compilation.placement.stack
+    environment: list[Document] = [
+        {"name": "FLOWC_PLAN", "value": PLAN_FILE},
+        {"name": "FLOWC_STORE", "value": "{{workflow.parameters.store}}"},
+    ]
+    if stack.state_store is not None:
+        if plain_options(stack.state_store):
+            value = "{{workflow.parameters.store-options}}"
+            environment.append({"name": "FLOWC_STORE_OPTIONS", "value": value})
+        environment += _store_secrets(stack.state_store)
+    environment.append({"name": "FLOWC_RUN_NAME", "value": "{{workflow.name}}"})
+    environment += [
+        _from_secret(f"FLOWC_SECRET_{variable.name}", variable.secret)
+        for variable in compilation.plan.variables
+        if variable.secret is not None
+    ]
+    return PodSettings(compilation.plan.digest, unit_image(stack), tuple(environment))
+
+
+def unit_image(stack: Stack) -> str:
+    """Return the image of the units; one without a host comes from the stack's registry."""
+    image = stack.unit_image
+    if image is None:
+        return DEFAULT_IMAGE
+    host = image.partition("/")[0] if "/" in image else ""
+    if "." in host or ":" in host or host == "localhost" or not stack.registry:
+        return image
+    return f"{stack.registry.rstrip('/')}/{image}"
+
+
+def plain_options(store: StoreSpec) -> dict[str, Json]:
+    """Return the options of a store that are no secrets."""
+    return {name: value for name, value in store.options.items() if not isinstance(value, dict)}
+
+
+def secret_options(store: StoreSpec) -> dict[str, str]:
+    """Return option → name of the Kubernetes Secret."""
+    return {
+        name: str(value.get("secret"))
+        for name, value in store.options.items()
+        if isinstance(value, dict)
+    }
+
+
+def store_secret_variable(store: StoreSpec, option: str) -> str | None:
+    """Return the environment variable for a secret option, None if there is none."""
+    return _STORE_SECRETS.get((store.url.partition(":")[0], option))
+
+
+def _store_secrets(store: StoreSpec) -> list[Document]:
+    return [
+        _from_secret(variable, secret)
+        for option, secret in secret_options(store).items()
+        if (variable := store_secret_variable(store, option)) is not None
+    ]
+
+
+def _from_secret(variable: str, secret: str) -> Document:
+    reference = {"name": secret, "key": SECRET_KEY}
+    return {"name": variable, "valueFrom": {"secretKeyRef": reference}}
+
+
+def container(
+    settings: PodSettings,
+    arguments: Sequence[str],
+    *,
+    with_input: bool,
+    verdict_path: str | None,
+    needs: Needs | None,
+) -> Document:
+    """Return the main container of a leaf template."""
+    environment = list(settings.environment)
+    if with_input:
+        value = "{{workflow.parameters.input}}"
+        environment.append({"name": "FLOWC_RUN_INPUT", "value": value})
+    if verdict_path is not None:
+        environment.append({"name": "FLOWC_VERDICT", "value": verdict_path})
+    return {
+        "image": settings.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["flowc-shim"],
+        "args": list(arguments),
+        "env": environment,
+        "resources": resources(needs),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "plan", "mountPath": PLAN_FOLDER, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 (an empty volume of the pod's own)
+        ],
+    }
+
+
+def volumes(config_map: str) -> list[Document]:
+    """Return the volumes that the containers mount."""
+    return [
+        {"name": "plan", "configMap": {"name": config_map}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+
+
+def security_context() -> Document:
+    """Return what holds for all containers of the pods, Argo's own included."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def resources(needs: Needs | None) -> Document:
+    """Return requests and limits; None for a container that only waits."""
+    if needs is None:
+        return {kind: dict(amounts) for kind, amounts in WAITING.items()}
+    amounts: dict[str, str] = {}
+    if needs.cpu is not None:
+        amounts["cpu"] = _cpu(needs.cpu)
+    if needs.memory is not None:
+        amounts["memory"] = _bytes(needs.memory)
+    if needs.disk is not None:
+        amounts["ephemeral-storage"] = _bytes(needs.disk)
+    if needs.gpu:
+        amounts["nvidia.com/gpu"] = str(needs.gpu)
+    found: Document = {"requests": {**WAITING["requests"], **amounts}}
+    return {**found, "limits": amounts} if amounts else found
+
+
+def scheduling(profile: Profile | None) -> Document:
+    """Return where the pods of a profile may run."""
+    if profile is None:
+        return {}
+    labels = dict(profile.node_selector)
+    if profile.machine_type is not None:
+        labels.setdefault("node.kubernetes.io/instance-type", profile.machine_type)
+    found: Document = {}
+    if labels:
+        found["nodeSelector"] = labels
+    if profile.tolerations:
+        found["tolerations"] = [dict(toleration) for toleration in profile.tolerations]
+    return found
+
+
+def _cpu(cores: float) -> str:
+    return f"{cores:g}" if cores == int(cores) else f"{round(cores * 1000)}m"
+
+
+def _bytes(amount: int) -> str:
+    for unit, size in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
+        if amount >= size and amount % size == 0:
+            return f"{amount // size}{unit}"
+    return str(amount)
+
+
+def options_text(store: StoreSpec) -> str:
+    """Return the options of a store as the shim reads them."""
+    return json.dumps(plain_options(store), sort_keys=True)

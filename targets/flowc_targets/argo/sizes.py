@@ -1,0 +1,62 @@
+"""How large what is emitted gets: the template, the node status of a run, the nesting."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from flowc_shim.contract.plan import ROOT
+
+from flowc_targets.argo.cells import cells_of, guarded, segments_of
+from flowc_targets.argo.limits import BYTES_PER_NODE
+
+if TYPE_CHECKING:
+    from flowc.ir.layout import Layout, LoopFacts
+
+_UNIT_NODES = 2
+"""A Retry node and a Pod node; each further attempt is one more."""
+
+Document = dict[str, Any]
+
+
+def template_bytes(document: Document) -> int:
+    """Return the size of a manifest as Argo stores it."""
+    return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def least_status_bytes(layout: Layout) -> int:
+    """Return what the node status of a run without re-tries takes at least, packed.
+
+    A loop whose count is known counts with all its items, any other one with none.
+    """
+    return scope_nodes(layout, ROOT) * BYTES_PER_NODE
+
+
+def scope_nodes(layout: Layout, scope: str) -> int:
+    """Return the nodes of one instance of ``scope``, its own included."""
+    cells = cells_of(layout, scope)
+    segments = len(segments_of(cells))
+    nodes = 1 + (segments if segments > 1 else 0)
+    for cell in cells:
+        nodes += sum(_UNIT_NODES * (2 if guarded(unit) else 1) for unit in cell.units)
+        if len(cell.units) == 2:
+            nodes += 2 + loop_nodes(layout, layout.loops[cell.id])
+    return nodes
+
+
+def loop_nodes(layout: Layout, loop: LoopFacts) -> int:
+    """Return the nodes of all items of one instance of ``loop``."""
+    if not loop.count or not layout.scopes.get(loop.path):
+        return 0
+    return loop.count * scope_nodes(layout, loop.path)
+
+
+def deepest(layout: Layout, scope: str = ROOT) -> int:
+    """Return how deep templates nest from ``scope``'s on, leaf included."""
+    cells = cells_of(layout, scope)
+    inner = [
+        1 + deepest(layout, cell.id)
+        for cell in cells
+        if len(cell.units) == 2 and layout.scopes.get(cell.id)
+    ]
+    return 1 + (len(segments_of(cells)) > 1) + max([1, *inner])

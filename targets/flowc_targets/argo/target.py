@@ -1,0 +1,37 @@
+"""The Argo target object. Nothing heavy is imported before it is asked to check or to emit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_targets.argo.features import FEATURES
+from flowc_targets.argo.limits import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.diagnostics import Diagnostics
+    from flowc.target import Compilation, FeatureSupport
+
+
+class ArgoTarget:
+    """Emits what Argo Workflows runs by itself."""
+
+    name = "argo"
+    features: Mapping[str, FeatureSupport] = FEATURES
+    limits: Mapping[str, int] = LIMITS
+
+    def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
+        """Report, at source lines, what cannot run on Argo."""
+        from flowc_targets.argo.check import check
+
+        check(compilation, diagnostics)
+
+    def emit(self, compilation: Compilation) -> dict[str, str]:
+        """Return the manifests; called only after :meth:`check` reported no error."""
+        from flowc_targets.argo.manifests import manifests
+
+        return manifests(compilation)
+
+
+TARGET = ArgoTarget()
