@@ -1,12 +1,13 @@
 """The loader: finds flows, projects and stacks, and is the only reader of files besides the CLI.
 
-**Flow.** A name of the project's ``flows``, or a path. A path belongs to the project in whose
-folder (or below) it lies; if the project lists it, it has its name there, else its own.
+**Flow.** A name of the project's ``flows``, or a path. The project is the one whose ``flowc.yaml``
+stands in the folder or above it. A path that the project lists has its name there; one that it does
+not list has its own, and nothing of the project applies to it unless ``--env`` or ``--stack`` asks.
 
 **Stack file.** ``--stack-file``; for a flow of a project ``stack.yaml`` beside the project; else
-``stack.yaml``, or Stepflow's configuration, beside the flow, beside the project, in the current
-folder. Two spellings of one in a folder are an error. Without any, the default stack: the
-built-ins, at ``/builtin/{component}`` and ``/{component}``.
+``stack.yaml``, or Stepflow's configuration, beside the flow, then in the current folder. Two
+spellings of one in a folder are an error. Without any, the default stack: the built-ins, at
+``/builtin/{component}`` and ``/{component}``.
 
 **Stack.** ``--stack`` > ``--env`` > ``FLOWC_STACK`` > ``default_environment`` > the only one of the
 file > the one called ``default``. An environment's variables come with it: with ``--stack`` and no
@@ -231,24 +232,21 @@ class Loader:
 
     def place(self, flow: LoadedFlow, choice: Choice) -> Place | None:
         """Return the stack that ``flow`` runs on, by the order in the module's text."""
-        environment, failed = self._environment(flow.project, choice)
-        if failed:
-            return None
-        stacks = self.stacks(flow, choice.stack_file)
-        if stacks is None:
+        environment, failed = self._environment(flow, choice)
+        stacks = self.stacks(flow, choice)
+        if failed or stacks is None:
             return None
         return self._choose(stacks, environment, choice)
 
-    def _environment(
-        self, project: Project | None, choice: Choice
-    ) -> tuple[Environment | None, bool]:
+    def _environment(self, flow: LoadedFlow, choice: Choice) -> tuple[Environment | None, bool]:
         """Return the environment in force, and whether looking for it failed (reported)."""
+        project = flow.project
         if choice.environment is not None:
             found = self._named_environment(project, choice.environment)
             return found, found is None
         if choice.stack is not None or self.environ.get("FLOWC_STACK"):
             return None, False
-        if project is None or project.default_environment is None:
+        if project is None or project.default_environment is None or not flow.listed:
             return None, False
         return project.environments.get(project.default_environment.value), False
 
@@ -268,11 +266,12 @@ class Loader:
         )
         return None
 
-    def stacks(self, flow: LoadedFlow, stack_file: str | None) -> dict[str, Stack] | None:
+    def stacks(self, flow: LoadedFlow, choice: Choice) -> dict[str, Stack] | None:
         """Return the stacks of the file that serves ``flow``."""
-        if stack_file is not None:
-            return self.stacks_in(self.folder / stack_file)
-        for folder, names in self._stack_places(flow):
+        if choice.stack_file is not None:
+            return self.stacks_in(self.folder / choice.stack_file)
+        asked = choice.environment is not None or choice.stack is not None
+        for folder, names in self._stack_places(flow, asked):
             found = [folder / name for name in names if (folder / name).is_file()]
             if len(found) > 1:
                 self._report_two(found)
@@ -281,11 +280,11 @@ class Loader:
                 return self.stacks_in(found[0])
         return self.default_stack()
 
-    def _stack_places(self, flow: LoadedFlow) -> list[tuple[Path, tuple[str, ...]]]:
-        project = None if flow.project is None else self.project_folder(flow.project)
-        folders = [flow.path.parent, *([project] if project else []), self.folder]
-        if flow.listed and project is not None:
-            folders.insert(0, project)
+    def _stack_places(self, flow: LoadedFlow, asked: bool) -> list[tuple[Path, tuple[str, ...]]]:
+        """Return folders and names to look for, in order; ``asked``: for the project's own."""
+        folders = [flow.path.parent, self.folder]
+        if flow.project is not None and (flow.listed or asked):
+            folders.insert(0, self.project_folder(flow.project))
         places = dict.fromkeys(Path(os.path.normpath(folder)) for folder in folders)
         return [(folder, names) for folder in places for names in (STACK_FILES, STEPFLOW_CONFIGS)]
 
@@ -355,7 +354,8 @@ class Loader:
 
     def options(self, flow: LoadedFlow, place: Place, granularity: str) -> Options:
         """Return how to compile ``flow`` at ``place``."""
-        project = flow.project
+        listed = flow.listed or place.environment is not None
+        project = flow.project if listed else None
         return Options(
             flow=flow.name,
             granularity=granularity,

@@ -59,7 +59,7 @@ def _report_bug(error: Exception) -> int:
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        place = f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}"
+        place = f"{code.co_filename.rpartition(os.sep)[2]}:{trace.tb_lineno}"
         trace = trace.tb_next
     kind = type(error).__name__
     print(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path  # noqa: TC003 (typer reads the annotations at run time)
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -59,6 +59,12 @@ class Input(str, Enum):
     stack = "stack"
     project = "project"
 
+
+_KINDS: dict[Input, Literal["flow", "stack", "project"]] = {
+    Input.flow: "flow",
+    Input.stack: "stack",
+    Input.project: "project",
+}
 
 Flow = Annotated[str, typer.Argument(metavar="FLOW", help="A flow of the project, or a file.")]
 Env = Annotated[str | None, typer.Option("--env", help="Environment of the project.")]
@@ -257,7 +263,7 @@ def schema(
     """Print the JSON Schema of flow, stack or project files."""
     from flowc.cli.schema import run_schema
 
-    raise typer.Exit(run_schema(of.value))
+    raise typer.Exit(run_schema(_KINDS[of]))
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowc.ir.model import Call, Program, Step
 from flowc.ir.placement import PlacedCall, Placement
+from flowc.passes.declared_schemas import DeclaredSchemas
 from flowc.placing.bindings import Bound, bindings_of
 from flowc.placing.check_inputs import check_input
 from flowc.placing.fixed_values import Fixed
@@ -56,6 +57,7 @@ def place(
     name = None if environment is None else environment.name
     placing = _Placing(
         program=program,
+        schemas=DeclaredSchemas(program),
         stack=stack,
         routing=compile_stack_routes(stack, diagnostics),
         fixed=Fixed(variables.known, diagnostics),
@@ -105,6 +107,7 @@ class _Placing:
     """One program on its way onto one stack."""
 
     program: Program
+    schemas: DeclaredSchemas
     stack: Stack
     routing: Routing
     fixed: Fixed
@@ -149,5 +152,5 @@ class _Placing:
             profile=wanted.profile if wanted else None,
         )
         if self.check_values:
-            check_input(self.program, step, body, call, self.diagnostics)
+            check_input(step, body, call, self.schemas, self.diagnostics)
         return call

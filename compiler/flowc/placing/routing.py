@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DYNAMIC_BUILTINS = frozenset({"/eval", "/map", "/iterate"})
 """Built-ins whose input is a flow: what it calls is routed at run time."""
 
+_NO_STACK_FILE = "there is no stack file, only the built-ins; write `stack.yaml`, or `--stack-file`"
+
 
 @dataclass(slots=True)
 class Routing:
@@ -83,14 +85,17 @@ class Routing:
                 "or call another component",
             )
             return
-        near = _nearest_pattern(name, list(patterns))
+        # The stack that is used where there is no file has no place to point at.
+        is_default = self.stack.file.startswith("<")
+        near = None if is_default else _nearest_pattern(name, list(patterns))
         shown = ", ".join(f"`{pattern}`" for pattern in sorted(patterns)[:8]) or "none"
         self.diagnostics.report(
             codes.NO_ROUTE,
             f"no route of stack `{self.stack.name}` takes component `{name}`",
             component.span,
             secondary=[(patterns[near], "the nearest route")] if near else [],
-            hint=_missing_slash(name) or f"add a route for it; routes of the stack: {shown}",
+            hint=_missing_slash(name)
+            or (_NO_STACK_FILE if is_default else f"add a route; routes of the stack: {shown}"),
         )
 
     def _check_component(self, candidate: Candidate, span: Span) -> None:
