@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flowc.diagnostics import Diagnostics, codes
 from flowc.source.complex_keys import refuse_complex_keys
 from flowc.source.decode_steps import decode_steps
@@ -61,7 +63,7 @@ def _decode(flow: Fields, ctx: FlowDecoding, document: Document) -> SourceFlow:
         version=flow.text("version"),
         input_schema=declared.input,
         output_schema=declared.output,
-        step_schemas=declared.steps,
+        step_schemas={**_own_schemas(steps), **declared.steps},
         variables=declared.variables,
         fail_fast=flow.get("failure") == "failFast",
         tags=tuple(tag.value for tag in flow.texts("tags")),
@@ -69,6 +71,15 @@ def _decode(flow: Fields, ctx: FlowDecoding, document: Document) -> SourceFlow:
         test=_located(flow, "test"),
         examples=_located(flow, "examples"),
     )
+
+
+def _own_schemas(steps: Iterable[SourceStep]) -> dict[str, At[Json]]:
+    """Return what classic steps say about their output, as modern flows say it in one place."""
+    return {
+        step.id.value: At(step.output_schema, step.id.span)
+        for step in steps
+        if step.output_schema is not None
+    }
 
 
 def _located(flow: Fields, key: str) -> At[Json] | None:

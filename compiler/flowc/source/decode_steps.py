@@ -54,6 +54,7 @@ def _decode_step(step: Fields, ctx: FlowDecoding) -> SourceStep | None:
     body = _decode_loop(step, ctx) if is_loop else _decode_call(step, ctx)
     if not is_loop:
         _refuse_loop_keys(step)
+    _schema(step, "inputSchema")
     output_schema = _schema(step, "outputSchema")
     if id is None or body is None:
         _decode_rest(step, ctx)

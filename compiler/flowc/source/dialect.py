@@ -14,7 +14,7 @@ from flowc.diagnostics import Span, codes
 from flowc.source.fields import Decoding, Kind, Refusal, Shape, describe
 from flowc.source.located import Map, Seq
 from flowc.source.model import Facts
-from flowc_shim.language.decode import Spelling
+from flowc_shim.language.forms import Spelling
 
 FLOWC_V1 = "flowc/v1"
 _MODERN_FORMS = ("$step", "$input", "$variable", "$if", "$coalesce")

@@ -14,7 +14,8 @@ from flowc.source.model import At
 from flowc.source.quantities import QuantityError
 from flowc.source.text_spans import content_span
 from flowc_shim.language import values as v
-from flowc_shim.language.decode import Problem, decode_value
+from flowc_shim.language.decode import decode_value
+from flowc_shim.language.forms import Problem
 
 T = TypeVar("T")
 

@@ -32,7 +32,7 @@ from flowc.source.stepflow_modern import (
     STEP_LIST,
     VALUE,
 )
-from flowc_shim.language.decode import Spelling
+from flowc_shim.language.forms import Spelling
 
 EXPRESSION = Kind(
     "an expression as text", lambda raw: isinstance(raw, str) and raw.strip() != "",

@@ -39,7 +39,7 @@ from flowc.source.stack_tables import (
     STORE,
 )
 from flowc.source.stepflow_modern import SCHEMAS, SCHEMAS_PROPERTIES
-from flowc_shim.language.decode import Spelling, value_forms
+from flowc_shim.language.forms import Spelling, value_forms
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]

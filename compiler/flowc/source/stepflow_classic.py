@@ -21,7 +21,7 @@ from flowc.source.stepflow_modern import (
     VALUE,
     flowc_keys,
 )
-from flowc_shim.language.decode import Spelling
+from flowc_shim.language.forms import Spelling
 
 _SCHEMA_KEYS = {
     "inputSchema": Key(SCHEMA, nullable=True),

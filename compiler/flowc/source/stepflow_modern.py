@@ -22,7 +22,7 @@ from flowc.source.fields import (
     one_of,
 )
 from flowc.source.model import Facts
-from flowc_shim.language.decode import Spelling
+from flowc_shim.language.forms import Spelling
 
 VALUE = described_by("value", "a value")
 STEP_LIST = Kind(

@@ -15,7 +15,8 @@ from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.policies import DEFAULT_RETRY, FAIL, OnError, Retry, Tolerance
 from flowc_shim.language import values as v
 from flowc_shim.language.canonical import digest
-from flowc_shim.language.decode import Spelling, decode_value
+from flowc_shim.language.decode import decode_value
+from flowc_shim.language.forms import Spelling
 from flowc_shim.language.encode import encode_value
 
 PLAN_VERSION = 1

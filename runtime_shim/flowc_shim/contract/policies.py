@@ -7,7 +7,8 @@ from typing import Any
 
 from flowc_shim.contract.errors import ErrorClass
 from flowc_shim.language import values as v
-from flowc_shim.language.decode import Spelling, decode_value
+from flowc_shim.language.decode import decode_value
+from flowc_shim.language.forms import Spelling
 from flowc_shim.language.encode import encode_value
 
 

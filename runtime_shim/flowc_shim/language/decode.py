@@ -6,53 +6,24 @@ and the shim decodes plans and flows that arrive as data (where the first proble
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Literal as Word
+from typing import Any
 
 from flowc_shim.contract.json_types import Json
 from flowc_shim.language import values as v
+from flowc_shim.language.forms import (
+    ALLOWED_KEYS,
+    EXTRA_KEYS,
+    FORMS,
+    JSON_SCHEMA_WORDS,
+    NOT_BUILT,
+    Locate,
+    Problem,
+    Spelling,
+    ValueSyntaxError,
+)
 from flowc_shim.language.paths import Path, PathSyntaxError, parse_path
-
-
-class Spelling(Enum):
-    """Which forms are read: a dialect's, or the plan's own."""
-
-    MODERN = "modern"
-    CLASSIC = "classic"
-    FLOWC = "flowc"
-    PLAN = "plan"
-
-
-ProblemKind = Word[
-    "unknown_form", "unknown_key", "missing_key", "wrong_type", "path", "word", "not_built"
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something a value cannot say; ``at`` is what ``locate`` gave for the place.
-
-    ``subject``: the key that is the trouble, where the trouble is a key.
-    """
-
-    kind: ProblemKind
-    message: str
-    at: object
-    hint: str | None = None
-    subject: str = ""
-
-
-class ValueSyntaxError(ValueError):
-    """A value that arrived as data is malformed."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-
-Locate = Callable[[Any, "str | int", Word["key", "value"]], object]
 
 
 def _nowhere(_container: Any, _key: str | int, _part: str) -> object:
@@ -63,58 +34,6 @@ def _raise(problem: Problem) -> None:
     raise ValueSyntaxError(problem)
 
 
-JSON_SCHEMA_WORDS = frozenset({"$ref", "$defs", "$schema", "$id", "$comment", "$anchor"})
-
-_EXTRA: Mapping[str, tuple[str, ...]] = {
-    "$literal": (),
-    "$if": ("then", "else"),
-    "$coalesce": (),
-    "$step": ("path",),
-    "$input": (),
-    "$variable": ("default",),
-    "$expr": (),
-    "$item": (),
-    "$index": (),
-    "$run": (),
-    "$from": ("path", "onSkip"),
-}
-_MODERN = ("$literal", "$if", "$coalesce", "$step", "$input", "$variable")
-_FORMS: Mapping[Spelling, tuple[str, ...]] = {
-    Spelling.MODERN: _MODERN,
-    Spelling.CLASSIC: ("$literal", "$from"),
-    Spelling.FLOWC: (*_MODERN, "$expr", "$item", "$index", "$run"),
-    Spelling.PLAN: (*_MODERN, "$expr", "$item", "$index", "$run"),
-}
-
-
-def _allowed_keys(form: str, spelling: Spelling) -> frozenset[str]:
-    allowed = {form, *_EXTRA[form]}
-    if form == "$step" and spelling in (Spelling.FLOWC, Spelling.PLAN):
-        allowed.add("onSkip")
-    if spelling is Spelling.PLAN:
-        allowed |= {"$step": {"tolerant"}, "$expr": {"steps"}}.get(form, set())
-    return frozenset(allowed)
-
-
-_ALLOWED: Mapping[Spelling, Mapping[str, frozenset[str]]] = {
-    spelling: {form: _allowed_keys(form, spelling) for form in forms}
-    for spelling, forms in _FORMS.items()
-}
-
-
-def value_forms(spelling: Spelling) -> dict[str, tuple[str, ...]]:
-    """Return the forms that a spelling has, with the other keys that each may have."""
-    return {form: tuple(sorted(keys - {form})) for form, keys in _ALLOWED[spelling].items()}
-
-
-NOT_BUILT = {
-    "$state": "`while`",
-    "$iteration": "`while`",
-    "$trigger": "triggers",
-    "$artifact": "artifacts",
-}
-
-
 @dataclass(slots=True)
 class _Decoder:
     spelling: Spelling
@@ -123,7 +42,7 @@ class _Decoder:
     forms: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.forms = _FORMS[self.spelling]
+        self.forms = FORMS[self.spelling]
 
     def decode(self, raw: Any, at: object) -> v.Value:
         # Few frames per level: files may nest 200 deep, and Python stops at 1,000 frames.
@@ -178,7 +97,7 @@ class _Decoder:
             )
 
     def _check_extra_keys(self, raw: dict[str, Any], form: str) -> None:
-        allowed = _ALLOWED[self.spelling][form]
+        allowed = ALLOWED_KEYS[self.spelling][form]
         if raw.keys() <= allowed:
             return
         for key in raw:
@@ -349,7 +268,7 @@ class _Decoder:
                         f"`{key}` is not a key of `$from` with `{kind}`",
                         self.locate(source, key, "key"),
                         "`path` and `onSkip` stand beside `$from`"
-                        if key in _EXTRA["$from"]
+                        if key in EXTRA_KEYS["$from"]
                         else None,
                         key,
                     )

@@ -8,8 +8,8 @@ from flowc_shim.language.paths import render_path
 
 
 def encode_value(value: v.Value) -> Json:
-    """Return the plan's spelling of ``value``; :func:`flowc_shim.language.decode.decode_value` reads it
-    back equal."""
+    """Return the plan's spelling of ``value``; decoding it gives an equal value."""
+
     if isinstance(value, v.Literal):
         return value.value if _needs_no_wrapping(value.value) else {"$literal": value.value}
     if isinstance(value, v.ObjectValue):

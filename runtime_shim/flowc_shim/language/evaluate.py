@@ -10,8 +10,10 @@ from flowc_shim.language import values as v
 from flowc_shim.language.expressions import (
     ExpressionError,
     ExpressionSyntaxError,
-    evaluate as evaluate_expression,
     parse,
+)
+from flowc_shim.language.expressions import (
+    evaluate as evaluate_expression,
 )
 from flowc_shim.language.paths import Path, PathNotFound, follow, render_path
 

@@ -70,10 +70,17 @@ def render_path(path: Path) -> str:
 def follow(value: Json, path: Path) -> Json:
     """Return what ``path`` leads to in ``value``; raises PathNotFound."""
     for part in path:
-        if isinstance(value, dict) and part in value and isinstance(part, str):
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            raise PathNotFound(path, part)
+        try:
+            value = _inside(value, part)
+        except (LookupError, TypeError):
+            raise PathNotFound(path, part) from None
     return value
+
+
+def _inside(value: Json, part: str | int) -> Json:
+    """Return the field or item ``part``; raises TypeError where the two do not go together."""
+    if isinstance(value, dict) and isinstance(part, str):
+        return value[part]
+    if not isinstance(value, list) or not isinstance(part, int):
+        raise TypeError(part)
+    return value[part]

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from flowc_shim.contract.json_types import Json
 from flowc_shim.language.paths import Path
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +127,20 @@ class RunRef:
     at: object = field(default=None, compare=False, repr=False)
 
 
-Value: TypeAlias = Union[
-    Literal, ObjectValue, ListValue, StepRef, InputRef, VariableRef, If, Coalesce, Expr,
-    ItemRef, IndexRef, RunRef,
-]  # fmt: skip
+Value: TypeAlias = (
+    Literal
+    | ObjectValue
+    | ListValue
+    | StepRef
+    | InputRef
+    | VariableRef
+    | If
+    | Coalesce
+    | Expr
+    | ItemRef
+    | IndexRef
+    | RunRef
+)
 
 NULL = Literal(None)
 

@@ -17,7 +17,8 @@ from flowc_shim.contract.errors import ErrorClass, FlowError, final_error
 from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.policies import DEFAULT_PLATFORM, Budget, Retry
 from flowc_shim.language import values as v
-from flowc_shim.language.decode import Spelling, ValueSyntaxError, decode_value
+from flowc_shim.language.decode import decode_value
+from flowc_shim.language.forms import Spelling, ValueSyntaxError
 from flowc_shim.language.evaluate import SkippedReference, evaluate, holds
 from flowc_shim.language.references import step_uses
 from flowc_shim.language.routes import Router, compile_routes

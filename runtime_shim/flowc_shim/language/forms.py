@@ -1,0 +1,100 @@
+"""The forms that values are written in, per spelling, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from typing import Literal as Word
+
+
+class Spelling(Enum):
+    """Which forms are read: a dialect's, or the plan's own."""
+
+    MODERN = "modern"
+    CLASSIC = "classic"
+    FLOWC = "flowc"
+    PLAN = "plan"
+
+
+ProblemKind = Word[
+    "unknown_form", "unknown_key", "missing_key", "wrong_type", "path", "word", "not_built"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something a value cannot say; ``at`` is what ``locate`` gave for the place.
+
+    ``subject``: the key that is the trouble, where the trouble is a key.
+    """
+
+    kind: ProblemKind
+    message: str
+    at: object
+    hint: str | None = None
+    subject: str = ""
+
+
+class ValueSyntaxError(ValueError):
+    """A value that arrived as data is malformed."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+Locate = Callable[[Any, "str | int", Word["key", "value"]], object]
+
+
+JSON_SCHEMA_WORDS = frozenset({"$ref", "$defs", "$schema", "$id", "$comment", "$anchor"})
+
+EXTRA_KEYS: Mapping[str, tuple[str, ...]] = {
+    "$literal": (),
+    "$if": ("then", "else"),
+    "$coalesce": (),
+    "$step": ("path",),
+    "$input": (),
+    "$variable": ("default",),
+    "$expr": (),
+    "$item": (),
+    "$index": (),
+    "$run": (),
+    "$from": ("path", "onSkip"),
+}
+_MODERN = ("$literal", "$if", "$coalesce", "$step", "$input", "$variable")
+FORMS: Mapping[Spelling, tuple[str, ...]] = {
+    Spelling.MODERN: _MODERN,
+    Spelling.CLASSIC: ("$literal", "$from"),
+    Spelling.FLOWC: (*_MODERN, "$expr", "$item", "$index", "$run"),
+    Spelling.PLAN: (*_MODERN, "$expr", "$item", "$index", "$run"),
+}
+
+
+def _allowed_keys(form: str, spelling: Spelling) -> frozenset[str]:
+    allowed = {form, *EXTRA_KEYS[form]}
+    if form == "$step" and spelling in (Spelling.FLOWC, Spelling.PLAN):
+        allowed.add("onSkip")
+    if spelling is Spelling.PLAN:
+        allowed |= {"$step": {"tolerant"}, "$expr": {"steps"}}.get(form, set())
+    return frozenset(allowed)
+
+
+ALLOWED_KEYS: Mapping[Spelling, Mapping[str, frozenset[str]]] = {
+    spelling: {form: _allowed_keys(form, spelling) for form in forms}
+    for spelling, forms in FORMS.items()
+}
+
+
+def value_forms(spelling: Spelling) -> dict[str, tuple[str, ...]]:
+    """Return the forms that a spelling has, with the other keys that each may have."""
+    return {form: tuple(sorted(keys - {form})) for form, keys in ALLOWED_KEYS[spelling].items()}
+
+
+NOT_BUILT = {
+    "$state": "`while`",
+    "$iteration": "`while`",
+    "$trigger": "triggers",
+    "$artifact": "artifacts",
+}
