@@ -136,6 +136,7 @@ def test_classic() -> None:
     a, b, c = flow.steps
     assert a.when == v.Condition(v.InputRef(("skip",)), "falsy")
     assert a.output_schema == {"type": "integer"}
+    assert flow.step_schemas["a"].value == {"type": "integer"}
     assert isinstance(b.body, SourceCall) and isinstance(c.body, SourceCall)
     assert b.body.input == v.StepRef("a", ("x",), tolerant=True, on_skip=v.Literal(2))
     assert b.on_error == OnError(v.InputRef(()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -149,3 +150,25 @@ def every_decoder(tree: Any) -> None:
 @given(FLOWS | STACKS | PROJECTS)
 def test_no_file_makes_a_decoder_raise(tree: Any) -> None:
     every_decoder(tree)
+
+
+WRAPPERS = [
+    lambda inner: {"$if": inner, "then": 1},
+    lambda inner: {"$coalesce": [inner]},
+    lambda inner: {"$step": "a", "onSkip": inner},
+    lambda inner: {"$literal": inner},
+    lambda inner: {"a": inner},
+    lambda inner: [inner],
+]
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
+def test_what_the_reader_lets_through_is_not_too_deep(wrap: Callable[[Any], Any]) -> None:
+    tree: Any = 1
+    while True:
+        diagnostics = Diagnostics()
+        document = read(json.dumps({"schema": "flowc/v1", "output": wrap(tree)}), "f", diagnostics)
+        if document is None or diagnostics.has_errors:
+            break
+        tree = wrap(tree)
+    every_decoder({"schema": "flowc/v1", "output": tree, "variables": tree, "plugins": tree})
