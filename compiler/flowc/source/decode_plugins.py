@@ -8,7 +8,7 @@ from typing import Any
 
 from flowc.diagnostics import Span, codes
 from flowc.source.decode_profiles import decode_class_resources
-from flowc.source.fields import Decoding, Fields, describe, is_integer, nearest, plain
+from flowc.source.fields import Decoding, Fields, describe, is_integer, nearest
 from flowc.source.located import Map
 from flowc.source.quantities import QuantityError, parse_share
 from flowc.source.secrets import decode_env
@@ -24,6 +24,7 @@ from flowc.source.stack_tables import (
     REPLICAS,
 )
 from flowc_shim.contract.json_types import Json
+from flowc_shim.language.decode import plain
 
 BUILTIN_COMPONENTS = (
     "/create_messages", "/eval", "/get_blob", "/iterate", "/load_file", "/map", "/noop", "/openai",

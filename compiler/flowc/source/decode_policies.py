@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from flowc.diagnostics import codes
-from flowc.source.fields import Decoding, Fields, describe, is_integer, plain
+from flowc.source.fields import Decoding, Fields, describe, is_integer
 from flowc.source.flow_values import FlowDecoding, quantity
 from flowc.source.flowc_dialect import BUDGET, NEEDS, RETRY
 from flowc.source.located import Map
@@ -21,6 +21,7 @@ from flowc.source.quantities import (
 )
 from flowc_shim.contract.policies import FAIL, OnError, Tolerance
 from flowc_shim.language import values as v
+from flowc_shim.language.decode import plain
 
 STEPFLOW_RETRIES = 3
 """``maxRetries`` of ``onError: {action: retry}`` where it is not written."""

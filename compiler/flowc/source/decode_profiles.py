@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from flowc.diagnostics import codes
 from flowc.source.decode_policies import decode_needs, decode_needs_or_profile
-from flowc.source.fields import Decoding, Fields, nearest, plain
+from flowc.source.fields import Decoding, Fields, nearest
 from flowc.source.model import Needs
 from flowc.source.stack_model import Profile
 from flowc.source.stack_tables import PROFILE
+from flowc_shim.language.decode import plain
 
 
 def decode_profiles(stack: Fields, decoding: Decoding) -> dict[str, Profile]:

@@ -10,7 +10,7 @@ from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.source.complex_keys import refuse_complex_keys
 from flowc.source.cron import CronError, check_cron, time_zones
 from flowc.source.decode_policies import decode_needs_or_profile
-from flowc.source.fields import Decoding, Fields, describe, nearest, plain
+from flowc.source.fields import Decoding, Fields, describe, nearest
 from flowc.source.interpolation import interpolate
 from flowc.source.located import Document, Map, Seq
 from flowc.source.model import At
@@ -26,6 +26,7 @@ from flowc.source.project_tables import (
 )
 from flowc.source.secrets import decode_variables
 from flowc_shim.contract.json_types import Json
+from flowc_shim.language.decode import plain
 
 
 def decode_project(

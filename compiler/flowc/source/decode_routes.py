@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flowc.diagnostics import Span, codes
-from flowc.source.fields import Decoding, Fields, nearest, plain
+from flowc.source.fields import Decoding, Fields, nearest
 from flowc.source.located import Seq
 from flowc.source.model import At
 from flowc.source.stack_model import Route, Rule
 from flowc.source.stack_tables import CONDITION, RULE
 from flowc_shim.contract.json_types import Json
+from flowc_shim.language.decode import plain
 from flowc_shim.language.paths import PathSyntaxError, parse_path
 from flowc_shim.language.routes import RouteError, compile_routes
 

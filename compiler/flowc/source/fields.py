@@ -15,7 +15,6 @@ from typing import Any
 from flowc.diagnostics import Code, Diagnostics, Severity, Span, codes
 from flowc.source.located import Map, Seq
 from flowc.source.model import At
-from flowc_shim.contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,6 @@ NAME = Kind(
     {"type": "string", "minLength": 1},
 )
 BOOLEAN = Kind("`true` or `false`", lambda raw: isinstance(raw, bool), {"type": "boolean"})
-INTEGER = Kind("a whole number", is_integer, {"type": "integer"})
 COUNT = Kind(
     "a whole number from 0", lambda raw: is_integer(raw) and raw >= 0,
     {"type": "integer", "minimum": 0},
@@ -85,7 +83,6 @@ POSITIVE = Kind(
     "a whole number from 1", lambda raw: is_integer(raw) and raw >= 1,
     {"type": "integer", "minimum": 1},
 )  # fmt: skip
-NUMBER = Kind("a number", is_number, {"type": "number"})
 MAPPING = Kind("a mapping", lambda raw: isinstance(raw, dict), {"type": "object"})
 LIST = Kind("a list", lambda raw: isinstance(raw, list), {"type": "array"})
 TEXTS = Kind(
@@ -321,12 +318,3 @@ class Fields:
     ) -> None:
         """Report a problem of this mapping."""
         self.decoding.report(code, message, at or self.at, hint=hint)
-
-
-def plain(raw: Any) -> Json:
-    """Return ``raw`` as plain dicts and lists, without positions."""
-    if isinstance(raw, dict):
-        return {key: plain(member) for key, member in raw.items()}
-    if isinstance(raw, list):
-        return [plain(item) for item in raw]
-    return raw

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowc.diagnostics import Span, codes
-from flowc.source.fields import Decoding, Fields, describe, plain
+from flowc.source.fields import Decoding, Fields, describe
 from flowc.source.located import Map
 from flowc.source.model import At, SourceVariable
 from flowc.source.stepflow_modern import SCHEMAS, SCHEMAS_PROPERTIES
 from flowc_shim.contract.json_types import Json
+from flowc_shim.language.decode import plain
 
 
 @dataclass(slots=True)

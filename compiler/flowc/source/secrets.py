@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flowc.diagnostics import Span, codes
-from flowc.source.fields import NAME, Decoding, Key, Shape, describe, plain
+from flowc.source.fields import NAME, Decoding, Key, Shape, describe
 from flowc.source.located import Map
 from flowc_shim.contract.json_types import Json
+from flowc_shim.language.decode import plain
 
 SECRET = Shape("a secret", {"secret": Key(NAME, required=True)})
 

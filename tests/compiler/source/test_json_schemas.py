@@ -14,9 +14,9 @@ from flowc.diagnostics import Diagnostics
 from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_project import decode_project
 from flowc.source.decode_stack import decode_stacks
-from flowc.source.fields import plain
 from flowc.source.json_schemas import schema_of
 from flowc.source.yaml_reader import read
+from flowc_shim.language.decode import plain
 
 Kind = Literal["flow", "stack", "project"]
 KINDS: tuple[Kind, ...] = ("flow", "stack", "project")
