@@ -16,6 +16,7 @@ from flowc_shim.contract.policies import FAIL, OnError, Tolerance
 from flowc_shim.language import values as v
 
 T = TypeVar("T")
+NO_FAILURES = Tolerance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class SourceLoop:
     items: v.Value | None = None
     product: tuple[tuple[str, v.Value], ...] = ()
     concurrency: int | v.VariableRef = 100
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = NO_FAILURES
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,7 @@ def _check_templates(index: int, pattern: str, rules: Rules, names: Sequence[str
                 f"`{pattern}` has no `{{component}}` and its rule no `component`",
                 (index,),
                 rule=number,
-                hint=f"write `{pattern.rstrip('/')}/{{*component}}`, or add `component` to the rule",
+                hint=f"write `{pattern.rstrip('/')}/{{*component}}`, or give the rule `component`",
             )
         if missing:
             message = f"`{{{missing[0]}}}` is not a parameter of `{pattern}`"
