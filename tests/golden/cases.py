@@ -1,0 +1,81 @@
+"""Which example is compiled for what, and how: the golden files and the gates share this."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowc.cli.session import Session
+from flowc.diagnostics.render import render_human
+from flowc.loading import Choice
+from flowc.targets import find_target
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "golden"
+
+
+@dataclass(frozen=True)
+class GoldenCase:
+    """One compilation: an example's flow on one of its stacks."""
+
+    example: str
+    flow: str
+    stack: str
+    target: str
+    granularity: str = "step"
+    environment: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder below ``golden/``."""
+        suffix = "" if self.granularity == "step" else f"-{self.granularity}"
+        return f"{self.example}/{self.target}{suffix}"
+
+
+def _both(example: str, flow: str = "flow.yaml") -> list[GoldenCase]:
+    return [
+        GoldenCase(example, flow, "cluster", "argo"),
+        GoldenCase(example, flow, "aws", "step-functions"),
+    ]
+
+
+CASES: list[GoldenCase] = [
+    *_both("hello"),
+    *_both("three-classes"),
+    GoldenCase("three-classes", "flow.yaml", "cluster", "argo", "auto"),
+    GoldenCase("forecast", "forecast.yaml", "", "argo", environment="production"),
+    GoldenCase("forecast", "forecast.yaml", "", "step-functions", environment="aws"),
+    *_both("stepflow-modern"),
+    *_both("stepflow-classic"),
+    GoldenCase("stepflow-classic", "flow.yaml", "aws", "step-functions", "auto"),
+    *_both("grid-search"),
+    *_both("gpu-guard"),
+]
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def build(case: GoldenCase) -> dict[str, str]:
+    """Return the files that the case compiles to."""
+    with _inside(ROOT / "examples" / case.example):
+        session = Session()
+        choice = Choice(
+            environment=case.environment, stack_file="stack.yaml", stack=case.stack or None
+        )
+        compilation = session.compile_named(case.flow, choice, case.target, case.granularity)
+    problems = render_human(session.diagnostics.sorted(), session.loader.texts, colour=False)
+    assert compilation is not None, problems
+    target = find_target(case.target, session.diagnostics)
+    assert target is not None
+    return target.emit(compilation)
