@@ -1,0 +1,212 @@
+"""What Step Functions, Lambda and Batch cannot run, refused at the line that says it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc.diagnostics import Diagnostics, Severity, Span, codes
+from flowc.source.model import Needs
+
+from flowc_targets.step_functions.check_sizes import check_sizes
+from flowc_targets.step_functions.compute import BATCH, ECS, Compute, lambda_disk, lambda_memory
+from flowc_targets.step_functions.limits import (
+    LAMBDA_DISK_MB,
+    LAMBDA_MB_PER_CPU,
+    LAMBDA_MEMORY_MB,
+    LAMBDA_TIME_BOUND,
+)
+from flowc_targets.step_functions.notes import note_waits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.ir.layout import Unit
+    from flowc.source.stack_model import ComponentClass
+    from flowc.target import Compilation
+
+SHARED_STORES = ("s3", "gs", "az", "postgresql", "postgres")
+"""Schemes of the stores that functions and jobs on several machines can share."""
+
+MAX_DEFINED = 20
+"""Problems of one kind that are shown; the rest is counted."""
+
+
+def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    """Report everything at once; sizes only of what could be built otherwise."""
+    before = _errors(diagnostics)
+    _check_store(compilation, diagnostics)
+    for cls, step in _used_classes(compilation):
+        _check_class(cls, step, diagnostics)
+    compute = Compute.of(compilation)
+    for unit in compilation.layout.units.values():
+        _check_unit(unit, compute, diagnostics)
+    _check_profiles(compilation, diagnostics)
+    if _errors(diagnostics) == before:
+        check_sizes(compilation, diagnostics)
+        note_waits(compilation, diagnostics)
+
+
+def _errors(diagnostics: Diagnostics) -> int:
+    return sum(1 for found in diagnostics if found.severity is Severity.ERROR)
+
+
+def _check_store(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    stack = compilation.placement.stack
+    store = stack.state_store
+    hint = "share a bucket: `state_store: s3://bucket/prefix`"
+    if store is None:
+        message = f"stack `{stack.name}` has no `state_store`, and functions share nothing else"
+        diagnostics.report(codes.STORE_CANNOT_SERVE, message, stack.span, hint=hint)
+        return
+    scheme = store.url.partition(":")[0]
+    if scheme not in SHARED_STORES:
+        diagnostics.report(
+            codes.STORE_CANNOT_SERVE,
+            f"functions on several machines cannot share a `{scheme}:` store",
+            store.span,
+            hint=hint,
+        )
+    for option, value in store.options.items():
+        if isinstance(value, dict):
+            diagnostics.report(
+                codes.SECRET_ON_TARGET,
+                f"`{option}` of the state store cannot be a secret on Step Functions",
+                store.span,
+                hint="leave it out: the role of functions and jobs gives access to a bucket",
+            )
+
+
+def _used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
+    """Yield each class that the flow uses, with the first step that does."""
+    seen = set()
+    for path, call in compilation.placement.calls.items():
+        for cls in call.classes:
+            if cls.name not in seen:
+                seen.add(cls.name)
+                yield cls, compilation.program.steps[path].span
+
+
+def _check_class(cls: ComponentClass, step: Span, diagnostics: Diagnostics) -> None:
+    secondary = [(step, "used by this step")]
+    if cls.type == "container":
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"class `{cls.name}` is of type `container`, which functions and jobs do not run yet",
+            cls.span,
+            secondary=secondary,
+            hint="put the program into the unit's image (`unit_image`) and use type `command`",
+        )
+    elif cls.deploy is not None:
+        diagnostics.report(
+            codes.NOT_BUILT_YET,
+            f"class `{cls.name}` is to be deployed by flowc, which is not built yet",
+            cls.span,
+            secondary=secondary,
+            hint="deploy the server yourself and give its `url`",
+        )
+    elif cls.type == "stepflow" and "url" not in cls.config:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"the server of class `{cls.name}` is started by `command`, "
+            "which a function per step cannot do",
+            cls.span,
+            secondary=secondary,
+            hint="let the server run somewhere and give its `url`",
+        )
+    if _holds_secret(cls.config):
+        diagnostics.report(
+            codes.SECRET_ON_TARGET,
+            f"class `{cls.name}` has a secret in its configuration, "
+            "which functions and jobs are not given yet",
+            cls.span,
+            secondary=secondary,
+            hint="pass it to the step as a secret variable",
+        )
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        if set(value) == {"secret"}:
+            return True
+        return any(_holds_secret(member) for member in value.values())
+    return isinstance(value, (list, tuple)) and any(_holds_secret(item) for item in value)
+
+
+def _check_unit(unit: Unit, compute: Compute, diagnostics: Diagnostics) -> None:
+    kind = compute.kind(unit)
+    if kind == ECS:
+        said = unit.profile.span if unit.profile and unit.profile.compute else compute.stack.span
+        diagnostics.report(
+            codes.NOT_BUILT_YET,
+            f"`compute: ecs` of unit `{unit.id}` arrives with deployed stacks, not built yet",
+            unit.span,
+            secondary=[(said, "chosen here")],
+            hint="use `compute: batch`, on Fargate or EC2, or `lambda`",
+        )
+    elif kind == BATCH:
+        _check_job(unit, diagnostics)
+    elif unit.kind == "steps":
+        _check_function(unit, diagnostics)
+
+
+def _check_job(unit: Unit, diagnostics: Diagnostics) -> None:
+    if unit.needs is not None and unit.needs.disk is not None:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"`disk` of step `{unit.id}` cannot be asked for on Batch: "
+            "a job has what the machines of its queue have",
+            _where(unit, "disk"),
+            severity=Severity.WARNING,
+        )
+
+
+def _check_function(unit: Unit, diagnostics: Diagnostics) -> None:
+    needs = unit.needs or Needs()
+    too_much = []
+    if needs.gpu:
+        too_much.append(("gpu", f"{needs.gpu} GPU, and Lambda has none"))
+    memory = -(-(needs.memory or 0) // 2**20)
+    if memory > LAMBDA_MEMORY_MB:
+        too_much.append(("memory", f"{memory} MB of memory, and Lambda has {LAMBDA_MEMORY_MB}"))
+    elif lambda_memory(unit.needs) > LAMBDA_MEMORY_MB:
+        cpus = LAMBDA_MEMORY_MB / LAMBDA_MB_PER_CPU
+        too_much.append(("cpu", f"{needs.cpu:g} cpu, and Lambda has {cpus:.1f}"))
+    if lambda_disk(unit.needs) > LAMBDA_DISK_MB:
+        disk = lambda_disk(unit.needs)
+        too_much.append(("disk", f"{disk} MB of disk, and Lambda has {LAMBDA_DISK_MB}"))
+    for key, what in too_much:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"step `{unit.id}` asks for {what}",
+            _where(unit, key),
+            hint="give its profile `compute: batch`",
+        )
+    if unit.time_bound is not None and unit.time_bound > LAMBDA_TIME_BOUND:
+        diagnostics.report(
+            codes.TIME_LIMIT,
+            f"the attempts of `{unit.id}` and their waits may take {unit.time_bound:g} s; "
+            f"{LAMBDA_TIME_BOUND} s fit into a Lambda function",
+            unit.span,
+            hint="lower `timeout` or `retry`, or use `compute: batch`",
+        )
+
+
+def _where(unit: Unit, key: str) -> Span:
+    spans = unit.needs.spans if unit.needs else {}
+    return spans.get(key) or (unit.profile.span if unit.profile else unit.span)
+
+
+def _check_profiles(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    seen = set()
+    for unit in compilation.layout.units.values():
+        profile = unit.profile
+        if profile is None or profile.name in seen:
+            continue
+        seen.add(profile.name)
+        for key in ("node_selector", "tolerations"):
+            if getattr(profile, key):
+                diagnostics.report(
+                    codes.IGNORED_KEY,
+                    f"`{key}` of profile `{profile.name}` is about Kubernetes and ignored here",
+                    profile.span,
+                )

@@ -1,0 +1,145 @@
+"""Where each unit runs: which Lambda function, or which Batch job definition and queue.
+
+Names, never ARNs: ``lambda:invoke`` and ``batch:submitJob`` take both, and so nothing in the
+machine depends on an account or a region. Names carry what must not change under a run that is in
+flight: a function is invoked by an alias that is named by plan and image and never moved, a job
+definition has them in its name (engine rule 6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowc.source.model import Needs
+
+from flowc_targets._shared.names import object_name
+from flowc_targets.step_functions.limits import LAMBDA_MB_PER_CPU
+
+if TYPE_CHECKING:
+    from flowc.ir.layout import Unit
+    from flowc.source.stack_model import Stack
+    from flowc.target import Compilation
+
+LAMBDA = "lambda"
+BATCH = "batch"
+ECS = "ecs"
+
+IMAGE_PARAMETER = "${UnitImage}"
+"""The image where the stack names none; a named parameter, filled at deployment."""
+
+DEFAULT_QUEUE = "flowc"
+"""The Batch job queue of units whose profile names none."""
+
+MEMORY_MB = 1_024
+"""A function whose unit asks for nothing. Half of it would do, but cpu comes with memory, and
+starting Python is all that most units spend."""
+
+DECIDE_MEMORY_MB = 512
+BATCH_MEMORY_MB = 2_048
+DISK_MB = 512
+"""What every function has; more is asked for."""
+
+_MB = 1024 * 1024
+_BASE_LENGTH = 36
+"""Of a function's 64 characters: the suffixes take the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Lambda function; sizes in MB."""
+
+    name: str
+    memory: int
+    disk: int = DISK_MB
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A Batch job definition and its queue; ``memory`` in MiB."""
+
+    name: str
+    queue: str
+    cpu: int
+    memory: int
+    gpu: int
+    profile: str | None
+    preemptible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """What the units of one compilation run on."""
+
+    base: str
+    alias: str
+    image: str
+    stack: Stack
+
+    @staticmethod
+    def of(compilation: Compilation) -> Compute:
+        """Return the compute of a compilation."""
+        stack = compilation.placement.stack
+        image = stack.unit_image or IMAGE_PARAMETER
+        version = hashlib.sha256(json.dumps([compilation.plan.digest, image]).encode()).hexdigest()
+        base = object_name(compilation.name, _BASE_LENGTH)
+        return Compute(base, f"p-{version[:12]}", image, stack)
+
+    @property
+    def decide(self) -> Function:
+        """Return the function that runs no user code: it settles, asks, opens, closes, finishes."""
+        return Function(f"{self.base}-decide", DECIDE_MEMORY_MB)
+
+    def kind(self, unit: Unit) -> str:
+        """Return what ``unit`` runs on: ``lambda``, ``batch`` or ``ecs``."""
+        if unit.kind != "steps":
+            return LAMBDA
+        return (unit.profile.compute if unit.profile else None) or self.stack.compute or LAMBDA
+
+    def function(self, unit: Unit) -> Function:
+        """Return the function of a Lambda unit; units of equal size share one."""
+        if unit.kind != "steps":
+            return self.decide
+        memory, disk = lambda_memory(unit.needs), lambda_disk(unit.needs)
+        name = f"{self.base}-unit"
+        if memory != MEMORY_MB:
+            name += f"-m{memory}"
+        if disk != DISK_MB:
+            name += f"-d{disk}"
+        return Function(name, memory, disk)
+
+    def job(self, unit: Unit) -> Job:
+        """Return the job definition of a Batch unit; units of equal size and queue share one."""
+        needs = unit.needs or Needs()
+        # Whole vCPUs: a job definition for EC2 takes nothing else.
+        cpu = max(1, math.ceil(needs.cpu or 1))
+        memory = math.ceil((needs.memory or BATCH_MEMORY_MB * _MB) / _MB)
+        size = f"c{cpu}-m{memory}" + (f"-g{needs.gpu}" if needs.gpu else "")
+        profile = unit.profile
+        return Job(
+            name=f"{self.base}-{size}-{self.alias[2:]}",
+            queue=(profile.queue if profile else None) or DEFAULT_QUEUE,
+            cpu=cpu,
+            memory=memory,
+            gpu=needs.gpu or 0,
+            profile=profile.name if profile else None,
+            preemptible=profile.preemptible if profile else False,
+        )
+
+
+def lambda_memory(needs: Needs | None) -> int:
+    """Return the MB that a function needs for ``needs``: cpu is bought with memory."""
+    if needs is None or (needs.memory is None and needs.cpu is None):
+        return MEMORY_MB
+    memory = math.ceil((needs.memory or 0) / _MB)
+    cpu = needs.cpu or 0
+    # Half a cpu and less comes with what every function has.
+    return max(128, memory, math.ceil(cpu * LAMBDA_MB_PER_CPU) if cpu > 1 / 2 else 0)
+
+
+def lambda_disk(needs: Needs | None) -> int:
+    """Return the MB of ``/tmp``."""
+    return max(DISK_MB, math.ceil((needs.disk or 0) / _MB)) if needs else DISK_MB

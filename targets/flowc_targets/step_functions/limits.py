@@ -1,0 +1,57 @@
+"""What fits on Step Functions, Lambda and Batch, as data. Normative: section 8 of the engine rules.
+
+Quotas: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html,
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_ITEMS = 25_000
+"""Items of one loop: the language's own bound. A Map Run takes more."""
+
+RANGE_ITEMS = 1_000
+"""Items of an inline Map: ``States.ArrayRange`` makes no longer list, nor does anything else."""
+
+INLINE_CONCURRENCY = 40
+"""Iterations of an inline Map that run at once; a distributed Map has no such bound."""
+
+INLINE_EVENTS = 8_000
+"""History events above which a loop's items become executions of their own."""
+
+DEFINITION_BYTES = 1_048_576
+"""``CreateStateMachine`` takes no longer definition. It is sent without indentation."""
+
+HISTORY_EVENTS = 20_000
+"""Events of one execution in which nothing is retried. It fails at 25,000, which nothing catches;
+the rest is for retries, settlements and Batch attempts, of which nobody can say how many come."""
+
+LAMBDA_SECONDS = 900
+"""A function that runs longer is killed."""
+
+TASK_SECONDS = 960
+"""Backstop of a Lambda task: an answer that never comes must not hold the run for ever."""
+
+LAMBDA_TIME_BOUND = 14 * 60
+"""Seconds that all attempts of a unit and its waits may take: a minute is left for the shim."""
+
+LAMBDA_MEMORY_MB = 10_240
+LAMBDA_MB_PER_CPU = 1_769
+"""Lambda gives cpu by memory: one vCPU at 1,769 MB
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html)."""
+
+LAMBDA_DISK_MB = 10_240
+
+LIMITS: Mapping[str, int] = {
+    "max_items": MAX_ITEMS,
+    "max_items_nested": RANGE_ITEMS,
+    "definition_bytes": DEFINITION_BYTES,
+    "history_events": HISTORY_EVENTS,
+    "lambda_seconds": LAMBDA_TIME_BOUND,
+    "lambda_memory_mb": LAMBDA_MEMORY_MB,
+    "lambda_disk_mb": LAMBDA_DISK_MB,
+}

@@ -1,0 +1,236 @@
+"""States as plain data: one builder per kind of state that flowc emits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowc_targets.step_functions.limits import TASK_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.contract.policies import Budget, Retry
+
+    from flowc_targets.step_functions.compute import Job
+
+State = dict[str, Any]
+
+ANSWER = "$.answer"
+VERDICT = f"{ANSWER}.verdict"
+"""Where the verdict of a task is, if a Choice needs it; every other result is dropped."""
+
+ERROR = "$.error"
+
+HELD_SECONDS = 30.0
+"""Waits up to this are slept by the shim itself; longer ones are ``Flowc.Retry``."""
+
+CONTRACT = {"ErrorEquals": ["Flowc.Contract"], "MaxAttempts": 0}
+
+THROTTLED = {
+    "ErrorEquals": [
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+    ],
+    "IntervalSeconds": 2,
+    "MaxAttempts": 6,
+    "BackoffRate": 2,
+    "JitterStrategy": "FULL",
+}
+"""Errors of the service, not of the unit: they spend none of its attempts
+(https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html)."""
+
+SUBMISSION = {
+    "ErrorEquals": [
+        "Batch.ServerException",
+        "Batch.BatchException",
+        "Batch.TooManyRequestsException",
+        "Batch.SdkClientException",
+    ],
+    "IntervalSeconds": 3,
+    "MaxAttempts": 6,
+    "BackoffRate": 2,
+    "JitterStrategy": "FULL",
+}
+"""A job that was not submitted: the API of an account takes 50 calls a second
+(https://repost.aws/knowledge-center/aws-batch-requests-error)."""
+
+HELPER_RETRY = {
+    "ErrorEquals": ["States.ALL"],
+    "IntervalSeconds": 2,
+    "MaxAttempts": 5,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 60,
+    "JitterStrategy": "FULL",
+}
+"""Tasks that only read and commit: cheap to repeat, and much hangs on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where states stand: how they name the run, and in which scope.
+
+    A child execution of a distributed Map has an id of its own, so the run comes in its input.
+    """
+
+    run: str = "$$.Execution.Id"
+    started: str = "$$.Execution.StartTime"
+    name: str = "$$.Execution.Name"
+    scope: str = ""
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this is the outermost scope."""
+        return not self.scope
+
+
+ROOT_PLACE = Place()
+
+
+def payload(plan: str, place: Place, op: str, unit: str | None, **more: Any) -> State:
+    """Return the event of a shim. Keys that end in ``_path`` become paths."""
+    event: State = {"op": op, "plan": plan}
+    event |= {"run.$": place.run, "started.$": place.started, "name.$": place.name}
+    if unit is not None:
+        event["unit"] = unit
+    if not place.is_root:
+        event["scope.$"] = "$.scope"
+    for key, value in more.items():
+        event[f"{key[:-5]}.$" if key.endswith("_path") else key] = value
+    return event
+
+
+def lambda_task(function: str, event: State, retry: list[State], *, answers: bool = False) -> State:
+    """Return a task that invokes ``function``; ``answers``: its verdict is kept for a Choice."""
+    state: State = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload": event},
+        "TimeoutSeconds": TASK_SECONDS,
+    }
+    if answers:
+        state |= {"ResultSelector": {"verdict.$": "$.Payload"}, "ResultPath": ANSWER}
+    else:
+        state["ResultPath"] = None
+    state["Retry"] = retry
+    return state
+
+
+def batch_task(job: Job, name: str, line: str, place: Place, seconds: float | None) -> State:
+    """Return a task that runs a Batch job to its end; ``line``: see :func:`command`."""
+    parameters: State = {
+        "JobName": name,
+        "JobDefinition": job.name,
+        "JobQueue": job.queue,
+        "ContainerOverrides": {
+            "Command.$": line,
+            "Environment": [{"Name": "FLOWC_RUN_NAME", "Value.$": place.name}],
+        },
+    }
+    if seconds is not None:
+        # A backstop for the attempt, not for its time in the queue; Batch takes no less than 60.
+        parameters["Timeout"] = {"AttemptDurationSeconds": max(60, math.ceil(seconds))}
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::batch:submitJob.sync",
+        "Parameters": parameters,
+        "ResultPath": None,
+        "Retry": [SUBMISSION],
+    }
+
+
+def choice(rules: list[State], default: str) -> State:
+    """Return a Choice."""
+    return {"Type": "Choice", "Choices": rules, "Default": default}
+
+
+def when(tests: list[State], target: str) -> State:
+    """Return a rule that holds if all ``tests`` do; each variable is known to be there first."""
+    checked: list[State] = []
+    seen: set[str] = set()
+    for test in tests:
+        variable = test["Variable"]
+        if variable not in seen:
+            seen.add(variable)
+            checked.append({"Variable": variable, "IsPresent": True})
+        checked.append(test)
+    return {"And": checked, "Next": target}
+
+
+def catch(target: str) -> list[State]:
+    """Return a Catch of everything that can be caught, with the error for whoever settles."""
+    return [{"ErrorEquals": ["States.ALL"], "ResultPath": ERROR, "Next": target}]
+
+
+def unit_retry(retry: Retry) -> list[State]:
+    """Return the Retry of a Lambda unit.
+
+    The shim counts the attempts by class and knows when to stop; here stands only how often a dead
+    one is started again at most. ``States.ALL`` waits as the platform's budget says.
+    """
+    entries: list[State] = [CONTRACT, THROTTLED]
+    again = retry.attempts - 1
+    if again == 0:
+        return entries
+    held = [budget for budget in (retry.user, retry.platform, retry.timeout) if budget.max]
+    late = [budget for budget in held if budget.wait(budget.max) > HELD_SECONDS]
+    if late:
+        longest = max(late, key=lambda budget: budget.wait(budget.max))
+        entries.append(_retrier("Flowc.Retry", longest, again))
+    entries.append(_retrier("States.ALL", retry.platform, again))
+    return entries
+
+
+def _retrier(error: str, budget: Budget, attempts: int) -> State:
+    interval = max(1, math.ceil(min(budget.delay, budget.cap)))
+    state: State = {
+        "ErrorEquals": [error],
+        "IntervalSeconds": interval,
+        "MaxAttempts": min(attempts, 99_999_999),
+        "BackoffRate": max(1.0, budget.factor) if budget.delay < budget.cap else 1.0,
+    }
+    cap = math.ceil(budget.cap)
+    if interval < cap < 31_622_400:  # both bounds are the service's
+        state["MaxDelaySeconds"] = cap
+    if budget.jitter:
+        state["JitterStrategy"] = "FULL"
+    return state
+
+
+def literal(text: str) -> str:
+    """Return ``text`` as a string inside an intrinsic function.
+
+    >>> literal("it's {a}")
+    "'it\\\\'s \\\\{a\\\\}'"
+    """
+    escaped = "".join(f"\\{char}" if char in "'{}\\" else char for char in text)
+    return f"'{escaped}'"
+
+
+def command(arguments: list[str], place: Place) -> str:
+    """Return the intrinsic function that makes the command of a Batch job.
+
+    No argument may be empty (Batch refuses it), so the root scope is left out.
+    """
+    parts = [literal(argument) for argument in arguments]
+    parts += [literal("--run"), f"States.Format('{{}}@{{}}', {place.run}, {place.started})"]
+    if not place.is_root:
+        parts += [literal("--scope"), "$.scope"]
+    return f"States.Array({', '.join(parts)})"
+
+
+def strip_retries(machine: Mapping[str, Any]) -> State:
+    """Return ``machine`` as it runs if nothing fails: no Retry, no Catch."""
+    states: State = {}
+    for name, state in machine["States"].items():
+        kept = {key: value for key, value in state.items() if key not in ("Retry", "Catch")}
+        if "Branches" in kept:
+            kept["Branches"] = [strip_retries(branch) for branch in kept["Branches"]]
+        if "ItemProcessor" in kept:
+            kept["ItemProcessor"] = strip_retries(kept["ItemProcessor"])
+        states[name] = kept
+    return {**machine, "States": states}

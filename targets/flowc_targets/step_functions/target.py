@@ -1,0 +1,37 @@
+"""The Step Functions target object. Nothing heavy is imported before it checks or emits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_targets.step_functions.features import FEATURES
+from flowc_targets.step_functions.limits import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.diagnostics import Diagnostics
+    from flowc.target import Compilation, FeatureSupport
+
+
+class StepFunctionsTarget:
+    """Emits what AWS Step Functions runs by itself."""
+
+    name = "step-functions"
+    features: Mapping[str, FeatureSupport] = FEATURES
+    limits: Mapping[str, int] = LIMITS
+
+    def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
+        """Report, at source lines, what cannot run on Step Functions."""
+        from flowc_targets.step_functions.check import check
+
+        check(compilation, diagnostics)
+
+    def emit(self, compilation: Compilation) -> dict[str, str]:
+        """Return the files; called only after :meth:`check` reported no error."""
+        from flowc_targets.step_functions.files import files
+
+        return files(compilation)
+
+
+TARGET = StepFunctionsTarget()
