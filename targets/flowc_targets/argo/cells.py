@@ -71,8 +71,7 @@ def cells_of(layout: Layout, scope: str) -> list[Cell]:
         if unit.kind == "open":
             facts = loops[unit_id]
             units = (unit, layout.units[facts.close])
-            tasks = 3 if layout.scopes.get(facts.path) else 2
-            found.append(Cell(facts.path, units, after, tasks))
+            found.append(Cell(facts.path, units, after, tasks=3))
         else:
             found.append(Cell(unit_id, (unit,), after, 2 if guarded(unit) else 1))
     return found

@@ -150,11 +150,10 @@ def _check_ids(compilation: Compilation, diagnostics: Diagnostics) -> None:
     layout = compilation.layout
     steps = compilation.program.steps
     for path, step in steps.items():
-        if "{{" in path or "}}" in path or not path.isprintable():
+        if "{{" in path or "}}" in path:
             diagnostics.report(
                 codes.TARGET_NAME,
-                "this id cannot be passed through Argo, "
-                "which has its own meaning for `{{`, and for characters that do not print",
+                f"`{step.id}` cannot be passed through Argo, which replaces what is in `{{{{ }}}}`",
                 step.span,
                 hint="rename the step",
             )

@@ -34,6 +34,9 @@ WORDS = frozenset(
 )  # fmt: skip
 """No names for tasks: ``depends`` is evaluated as an expression over the tasks' names."""
 
+SHOWN_STEPS = 20
+"""Steps of a unit that its pod names."""
+
 SCOPE = "{{inputs.parameters.scope}}"
 
 Document = dict[str, Any]
@@ -82,8 +85,6 @@ def _scope_dag(dags: Dags, scope: str, segments: list[Segment]) -> None:
     """Add the template of a scope: the entrypoint, or the body of a loop's item."""
     name = dags.template_names[ENTRY if scope == ROOT else f"{scope}:item"]
     cells = [cell for segment in segments for cell in segment.cells]
-    if scope != ROOT and not cells:
-        return  # nothing to run per item: the loop has no fan-out
     names = unique_names(_task_ids(cells, scope), NAME, WORDS)
     here = len(dags.templates)
     if len(segments) == 1:
@@ -177,14 +178,12 @@ def _loop_tasks(
     facts = dags.layout.loops[cell.id]
     scope = opening.scope
     tasks = _unit_tasks(dags, opening, runs[opening.id], before)
-    fan = None
-    if dags.layout.scopes.get(facts.path):
-        fan = names[f"{_relative(cell.id, scope)}:fan"]
-        count = {"name": "count", "value": count_of(runs[opening.id].task)}
-        template = _fan_out(dags, facts, scope)
-        arguments = [count, *_scope_argument(scope)]
-        tasks.append(_task(fan, template, [runs[opening.id].task], arguments))
-    end = after_loop(runs[opening.id], fan)
+    opened = runs[opening.id]
+    fan = names[f"{_relative(cell.id, scope)}:fan"]
+    count = {"name": "count", "value": count_of(opened.task)}
+    arguments = [count, *_scope_argument(scope)]
+    tasks.append(_task(fan, _fan_out(dags, facts, scope), [opened.task], arguments))
+    end = after_loop(opened, fan)
     settles = [end.settle] if end.settle else []
     leaf = unit_class(closing, settles=len(settles), first=False, scoped=scope != ROOT)
     arguments = [*_unit_arguments(closing), *_settle_arguments(settles)]
@@ -233,8 +232,16 @@ def _empty_run(dags: Dags) -> Document:
 def _unit_arguments(unit: Unit) -> list[Document]:
     arguments = [{"name": "unit", "value": unit.id}, *_scope_argument(unit.scope)]
     if unit.kind == "steps" and unit.steps != (unit.id,):
-        arguments.append({"name": "steps", "value": ", ".join(unit.steps)})
+        arguments.append({"name": "steps", "value": _shown(unit.steps)})
     return arguments
+
+
+def _shown(steps: Sequence[str]) -> str:
+    """Return the steps of a unit for people: an annotation of a pod, which must stay small."""
+    if len(steps) <= SHOWN_STEPS:
+        return ", ".join(steps)
+    more = len(steps) - SHOWN_STEPS
+    return ", ".join([*steps[: SHOWN_STEPS - 1], f"… ({more:,} more)", steps[-1]])
 
 
 def _scope_argument(scope: str) -> list[Document]:

@@ -55,18 +55,16 @@ def edge(before: Run) -> Edge:
     return Edge(depends, f"{before.unit}={status}")
 
 
-def after_loop(open_run: Run, fan: str | None) -> Edge:
+def after_loop(open_run: Run, fan: str) -> Edge:
     """Return when a loop is closed: after all items, whatever became of them.
 
     The close judges how many items may fail, so it tolerates a failed fan-out. The fan-out of no
     item succeeds. If the opening died, the fan-out is omitted; then the loop is only closed if its
     failure may become a value.
     """
-    opened = edge(open_run)
-    if fan is None:
-        return opened
     if not open_run.handled:
         return Edge(_any(fan, _DIED))
+    opened = edge(open_run)
     return Edge(f"{opened.depends} && {_any(fan, (*_DIED, 'Omitted'))}", opened.settle)
 
 

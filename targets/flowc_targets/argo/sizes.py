@@ -46,17 +46,11 @@ def scope_nodes(layout: Layout, scope: str) -> int:
 
 def loop_nodes(layout: Layout, loop: LoopFacts) -> int:
     """Return the nodes of all items of one instance of ``loop``."""
-    if not loop.count or not layout.scopes.get(loop.path):
-        return 0
-    return loop.count * scope_nodes(layout, loop.path)
+    return loop.count * scope_nodes(layout, loop.path) if loop.count else 0
 
 
 def deepest(layout: Layout, scope: str = ROOT) -> int:
     """Return how deep templates nest from ``scope``'s on, leaf included."""
     cells = cells_of(layout, scope)
-    inner = [
-        1 + deepest(layout, cell.id)
-        for cell in cells
-        if len(cell.units) == 2 and layout.scopes.get(cell.id)
-    ]
+    inner = [1 + deepest(layout, cell.id) for cell in cells if len(cell.units) == 2]
     return 1 + (len(segments_of(cells)) > 1) + max([1, *inner])

@@ -6,7 +6,6 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 import yaml
-
 from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, analyse, compile_program
 from flowc.source.decode_flow import decode_flow
@@ -34,7 +33,7 @@ routes:
 
 
 def diagnose(
-    flow: str, stack: str = STACK, *, granularity: str = "step", **options: Any
+    flow: str, stack: str = STACK, /, *, granularity: str = "step", **options: Any
 ) -> tuple[Compilation | None, Diagnostics]:
     """Return the compilation, or None, and what was found."""
     diagnostics = Diagnostics()
@@ -57,14 +56,14 @@ def diagnose(
     return found, diagnostics
 
 
-def compiled(flow: str, stack: str = STACK, **options: Any) -> Compilation:
+def compiled(flow: str, stack: str = STACK, /, **options: Any) -> Compilation:
     """Return the compilation of a flow that Argo runs."""
     compilation, diagnostics = diagnose(flow, stack, **options)
     assert compilation is not None, [(d.code.number, d.message) for d in diagnostics]
     return compilation
 
 
-def emitted(flow: str, stack: str = STACK, **options: Any) -> dict[str, str]:
+def emitted(flow: str, stack: str = STACK, /, **options: Any) -> dict[str, str]:
     """Return the emitted files."""
     return TARGET.emit(compiled(flow, stack, **options))
 
@@ -75,7 +74,7 @@ def template_of(files: dict[str, str]) -> dict[str, Any]:
     return found
 
 
-def templates(flow: str, stack: str = STACK, **options: Any) -> dict[str, dict[str, Any]]:
+def templates(flow: str, stack: str = STACK, /, **options: Any) -> dict[str, dict[str, Any]]:
     """Return the templates of the WorkflowTemplate by name."""
     spec = template_of(emitted(flow, stack, **options))["spec"]
     return {template["name"]: template for template in spec["templates"]}
@@ -105,8 +104,6 @@ def chain(length: int) -> str:
     """Return a flow of ``length`` steps, each reading the one before."""
     lines = ["steps:", "- {id: s0, component: /f, input: {x: {$input: x}}}"]
     for number in range(1, length):
-        lines.append(
-            f"- {{id: s{number}, component: /f, input: {{x: {{$step: s{number - 1}}}}}}}"
-        )
+        lines.append(f"- {{id: s{number}, component: /f, input: {{x: {{$step: s{number - 1}}}}}}}")
     lines.append(f"output: {{$step: s{length - 1}}}")
     return "\n".join(lines)
