@@ -39,7 +39,7 @@ class Options:
 
     ``flow``: the flow's name in its project or else from its file. ``sets``: values for a local
     run only. ``require_values``: variables that a run needs must have a value. ``sole_flow``: the
-    environment serves no other flow.
+    environment serves no other flow. ``has_all_routes``: the stack was decoded without losing any.
     """
 
     flow: str = ""
@@ -51,6 +51,7 @@ class Options:
     sets: Mapping[str, Json] = field(default_factory=dict)
     require_values: bool = True
     sole_flow: bool = False
+    has_all_routes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def _place(
         project=options.project,
         branch=options.branch,
         check_values=analysis.whole,
+        has_all_routes=options.has_all_routes,
         diagnostics=found,
     )
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, codes
 from flowc.driver import Options, slug
+from flowc.overrides import override
 from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_project import decode_project
 from flowc.source.decode_stack import decode_stacks
@@ -51,6 +52,13 @@ routes:
   "/builtin/{component}": [{plugin: builtin}]
   "/{component}": [{plugin: builtin}]
 """
+_LOSES_ROUTES = frozenset(
+    {
+        codes.UNKNOWN_CLASS, codes.ROUTE_CONFLICT, codes.ROUTE_PATTERN, codes.MISSING_KEY,
+        codes.WRONG_TYPE, codes.PLUGIN_TYPE, codes.PLUGIN_CONFIGURATION,
+    }
+)  # fmt: skip
+"""What a stack's decoder reports where it leaves a route or a class out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,8 @@ class Place:
 
     stack: Stack
     environment: Environment | None = None
+    has_all_routes: bool = True
+    """Whether no route had to be left out, so that a component without one is a finding."""
 
 
 @dataclass(slots=True)
@@ -99,9 +109,12 @@ class Loader:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     lenient: bool = False
     texts: dict[str, str] = field(default_factory=dict)
+    overrides: Document | None = None
+    """Overrides of the steps of every flow that is loaded."""
     _documents: dict[str, Document | None] = field(default_factory=dict)
     _projects: dict[Path, Project | None] = field(default_factory=dict)
     _stacks: dict[str, dict[str, Stack]] = field(default_factory=dict)
+    _without_all_routes: set[str] = field(default_factory=set)
 
     def shown(self, path: Path) -> str:
         """Return ``path`` as diagnostics name it: relative to the folder if it lies below."""
@@ -215,6 +228,8 @@ class Loader:
         if document is None:
             return None
         found = Diagnostics()
+        if self.overrides is not None:
+            document = override(document, self.overrides, found)
         source = decode_flow(document, found, self.lenient)
         self.diagnostics.found.extend(found)
         if source is None:
@@ -236,7 +251,7 @@ class Loader:
         stacks = self.stacks(flow, choice)
         if failed or stacks is None:
             return None
-        return self._choose(stacks, environment, choice)
+        return self.place_on(stacks, choice, environment)
 
     def _environment(self, flow: LoadedFlow, choice: Choice) -> tuple[Environment | None, bool]:
         """Return the environment in force, and whether looking for it failed (reported)."""
@@ -304,11 +319,17 @@ class Loader:
             document = self.document(path)
             if document is None:
                 return None
-            self._stacks[shown] = self._decode_stacks(document)
+            self._stacks[shown] = self.decode_stacks(document)
         return self._stacks[shown] or None
 
-    def _decode_stacks(self, document: Document) -> dict[str, Stack]:
-        return decode_stacks(document, self.diagnostics, self.environ, self.lenient)
+    def decode_stacks(self, document: Document) -> dict[str, Stack]:
+        """Return the stacks of a document."""
+        found = Diagnostics()
+        stacks = decode_stacks(document, found, self.environ, self.lenient)
+        self.diagnostics.found.extend(found)
+        if any(one.code in _LOSES_ROUTES for one in found):
+            self._without_all_routes.add(document.file)
+        return stacks
 
     def default_stack(self) -> dict[str, Stack]:
         """Return the stack that is used where no file says otherwise."""
@@ -321,12 +342,15 @@ class Loader:
             document = read(text, shown, self.diagnostics)
             if document is None:
                 return None
-            self._stacks[shown] = self._decode_stacks(document)
+            self._stacks[shown] = self.decode_stacks(document)
         return self._stacks[shown] or None
 
-    def _choose(
-        self, stacks: dict[str, Stack], environment: Environment | None, choice: Choice
+    def place_on(
+        self, stacks: Mapping[str, Stack], choice: Choice, environment: Environment | None = None
     ) -> Place | None:
+        """Return the one of ``stacks`` that is chosen; the environment's variables come with it."""
+        if not stacks:
+            return None
         name, where = choice.stack, None
         if name is None and environment is not None:
             name, where = environment.stack.value, environment.stack.span
@@ -334,7 +358,8 @@ class Loader:
         if name is None:
             name = next(iter(stacks)) if len(stacks) == 1 else "default"
         if name in stacks:
-            return Place(stacks[name], environment)
+            complete = stacks[name].file not in self._without_all_routes
+            return Place(stacks[name], environment, complete)
         file = next(iter(stacks.values())).file
         near = get_close_matches(name, sorted(stacks), n=1)
         listed = ", ".join(f"`{stack}`" for stack in sorted(stacks))
@@ -364,6 +389,7 @@ class Loader:
             environment=place.environment,
             bindings=project.bindings if project else (),
             require_values=place.environment is not None,
+            has_all_routes=place.has_all_routes,
             sole_flow=project is not None and len(project.flows) == 1 and flow.listed,
         )
 

@@ -155,6 +155,10 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="VARIABLE=VALUE", help="A variable's value, for this run."),
     ] = None,
+    overrides: Annotated[
+        str | None,
+        typer.Option("--overrides", metavar="JSON|@FILE", help="Merge patches on steps."),
+    ] = None,
     items: Annotated[
         Path | None,
         typer.Option("--items", metavar="FILE.jsonl", help="One run per line of input."),
@@ -178,6 +182,7 @@ def run(
         input=input,
         granularity=granularity.value,
         sets=tuple(set_ or ()),
+        overrides=overrides,
         items=items,
         concurrency=concurrency,
         isolate=isolate,
@@ -221,12 +226,13 @@ def test(
         bool, typer.Option("--update", help="Write what came out as what is expected.")
     ] = False,
     granularity: Units = Granularity.step,
+    format: DiagnosticsFormat = Format.human,
     lenient: Lenient = False,
 ) -> None:
     """Run the test cases that flow files contain."""
     from flowc.cli.test import run_test
 
-    raise typer.Exit(run_test(paths, config, update, granularity.value, lenient))
+    raise typer.Exit(run_test(paths, config, update, granularity.value, format.value, lenient))
 
 
 @app.command()

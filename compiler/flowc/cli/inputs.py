@@ -4,36 +4,106 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
+from pathlib import Path as File
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc.diagnostics import Diagnostics, Span, codes
+from flowc.json_schema import mismatches
+from flowc.source.located import Map, Seq
+from flowc.source.yaml_reader import read
+from flowc_shim.language.paths import Path, render_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flowc_shim.contract.json_types import Json
 
+    from flowc.diagnostics import Severity
+    from flowc.source.located import Document
     from flowc.source.model import SourceVariable
 
 INPUT = "--input"
+OVERRIDES = "--overrides"
 MISSING: Any = object()
+_SHOWN = 5
 
 
 def read_input(text: str | None, diagnostics: Diagnostics, texts: dict[str, str]) -> Json:
     """Return the JSON of ``--input`` (``@file``, ``@-`` for stdin), MISSING if it is none."""
     if text is None:
         return {}
-    if not text.startswith("@"):
-        return parse_json(text, INPUT, diagnostics, texts)
-    found = _read(text[1:], diagnostics)
-    name = "<stdin>" if text == "@-" else text[1:]
+    found, name = _text_of(text, INPUT, diagnostics)
     return MISSING if found is None else parse_json(found, name, diagnostics, texts)
+
+
+def _text_of(argument: str, option: str, diagnostics: Diagnostics) -> tuple[str | None, str]:
+    """Return the text of an argument (``@file``, ``@-`` for stdin), and what to call it."""
+    if not argument.startswith("@"):
+        return argument, option
+    name = "<stdin>" if argument == "@-" else argument[1:]
+    return _read(argument[1:], diagnostics), name
+
+
+def read_overrides(
+    argument: str, diagnostics: Diagnostics, texts: dict[str, str]
+) -> Document | None:
+    """Return the document of ``--overrides``, None (reported) if it is none."""
+    text, name = _text_of(argument, OVERRIDES, diagnostics)
+    if text is None:
+        return None
+    texts[name] = text
+    return read(text, name, diagnostics)
+
+
+def check_input(
+    argument: str | None,
+    value: Json,
+    schema: Json,
+    diagnostics: Diagnostics,
+    texts: dict[str, str],
+    severity: Severity | None,
+) -> None:
+    """Report what of a run's input does not match the flow's schema, where it stands."""
+    problems = mismatches(schema, value)
+    document = _located(argument, texts) if problems else None
+    for problem in problems[:_SHOWN]:
+        where = f" at `{render_path(problem.path)}`" if problem.path else ""
+        diagnostics.report(
+            codes.INPUT_MISMATCH,
+            f"the input does not match the flow's schema{where}: {problem.message}",
+            None if document is None else place_of(document, problem.path),
+            severity=severity,
+        )
+
+
+def _located(argument: str | None, texts: dict[str, str]) -> Document | None:
+    """Return an input that was read before, with the places of its parts."""
+    if argument is None or argument == "@-":  # stdin is read but once
+        return None
+    text, name = _text_of(argument, INPUT, Diagnostics())
+    if text is None:
+        return None
+    texts.setdefault(name, text)
+    return read(text, name, Diagnostics())
+
+
+def place_of(document: Document, path: Path) -> Span:
+    """Return where the value at ``path`` stands, or the innermost one around it."""
+    node, span = document.root, document.span
+    for part in path:
+        if isinstance(node, Map) and part in node:
+            span = node.value(str(part))
+        elif isinstance(node, Seq) and isinstance(part, int) and part < len(node):
+            span = node.item(part)
+        else:
+            break
+        node = node[part]
+    return span
 
 
 def _read(name: str, diagnostics: Diagnostics) -> str | None:
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
+        return sys.stdin.read() if name == "-" else File(name).read_text("utf-8")
     except OSError as error:
         message = f"cannot read `{name}`: {error.strerror or error}"
     except UnicodeDecodeError as error:
@@ -63,7 +133,7 @@ def _refuse(word: str) -> NoReturn:
     raise ValueError(f"`{word}` is not a JSON number")
 
 
-def read_items(path: Path, diagnostics: Diagnostics, texts: dict[str, str]) -> list[Json] | None:
+def read_items(path: File, diagnostics: Diagnostics, texts: dict[str, str]) -> list[Json] | None:
     """Return the inputs in a file of one JSON value per line; blank lines are left out."""
     text = _read(str(path), diagnostics)
     if text is None:

@@ -66,3 +66,10 @@ def open_session(
         own = import_module(".run", package).open_session
     session = own(compilation, overrides=overrides, state_store=state_store)
     return cast("AbstractContextManager[LocalSession]", session)
+
+
+def error_of(result: Result) -> dict[str, Any]:
+    """Return why a run failed, flat: ``step`` (None for the run's own), ``code``, ``message`` …"""
+    found: dict[str, Any] = dict(result.error or {})
+    error = found.pop("error", None)
+    return {**found, **error} if isinstance(error, dict) else found

@@ -42,10 +42,10 @@ class Progress:
             count = len(self._items.get(first, ()))
             word = f"{word}, {count} item{'' if count == 1 else 's'}"
         for step in unit.steps:
-            say(f"  {step:<{_WIDTH}}{word:<16}{seconds:.1f}s")
+            say(f"  {step:<{_WIDTH}}  {word:<16}{seconds:.1f}s")
 
     def rest(self, outcomes: Mapping[str, Outcome]) -> None:
         """Print the outcomes that a line so far does not say: all but plain success."""
         for step, outcome in outcomes.items():
             if outcome.value not in ("succeeded", "failed"):
-                say(f"  {step:<{_WIDTH}}{outcome.value}")
+                say(f"  {step:<{_WIDTH}}  {outcome.value}")

@@ -9,11 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flowc.cli.inputs import MISSING, parse_sets, read_input, read_items
-from flowc.cli.local_runs import LOCAL, open_session
+from flowc.cli.inputs import (
+    MISSING,
+    check_input,
+    parse_sets,
+    read_input,
+    read_items,
+    read_overrides,
+)
+from flowc.cli.local_runs import LOCAL, error_of, open_session
 from flowc.cli.progress import Progress
 from flowc.cli.reporting import say
 from flowc.cli.session import Session
+from flowc.diagnostics import Severity
 from flowc.targets import find_target
 
 if TYPE_CHECKING:
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.local_runs import LocalSession, Result
     from flowc.loading import Choice
+    from flowc.loading import LoadedFlow
     from flowc.target import Compilation
 
 
@@ -36,6 +45,7 @@ class RunRequest:
     input: str | None = None
     granularity: str = "step"
     sets: tuple[str, ...] = ()
+    overrides: str | None = None
     items: Path | None = None
     concurrency: int = 10
     isolate: bool = False
@@ -47,10 +57,14 @@ def run_run(request: RunRequest) -> int:
     """Run the flow, once or per item; return 0 if every run succeeded."""
     session = Session(request.lenient)
     loader = session.loader
+    if request.overrides is not None:
+        loader.overrides = read_overrides(request.overrides, session.diagnostics, loader.texts)
     flow = loader.flow(request.flow)
     declared = () if flow is None else flow.source.variables
     sets = parse_sets(request.sets, {one.name: one for one in declared}, session.diagnostics)
     inputs = _inputs(request, session)
+    if flow is not None and inputs is not None and request.items is None:
+        _check_input(request, flow, inputs[0], session)
     compilation = session.compile_loaded(flow, request.choice, LOCAL, request.granularity, sets)
     code = session.report(request.format)
     if compilation is None or inputs is None or code:
@@ -69,6 +83,15 @@ def _inputs(request: RunRequest, session: Session) -> list[Json] | None:
         return read_items(request.items, session.diagnostics, session.loader.texts)
     value = read_input(request.input, session.diagnostics, session.loader.texts)
     return None if value is MISSING else [value]
+
+
+def _check_input(request: RunRequest, flow: LoadedFlow, value: Json, session: Session) -> None:
+    """Report an input that the flow does not take; a warning where its dialect never compared."""
+    schema = flow.source.input_schema
+    if schema is not None:
+        severity = None if flow.source.facts.enforce_schemas else Severity.WARNING
+        texts = session.loader.texts
+        check_input(request.input, value, schema.value, session.diagnostics, texts, severity)
 
 
 def _run_once(
@@ -93,12 +116,12 @@ def _ended(result: Result) -> dict[str, Any]:
     if result.outcome.value == "succeeded":
         found["output"] = result.output
     elif result.error is not None:
-        found["error"] = dict(result.error)
+        found["error"] = error_of(result)
     return found
 
 
 def _say_error(result: Result) -> None:
-    error = result.error or {}
+    error = error_of(result)
     step = f" in step `{error['step']}`" if error.get("step") else ""
     if error:
         say(f"error{step}: {error.get('code', '')}: {error.get('message', '')}")

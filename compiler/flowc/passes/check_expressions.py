@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from flowc.diagnostics import codes
@@ -25,6 +24,7 @@ from flowc_shim.language.expressions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from flowc.diagnostics import Span
     from flowc.ir.model import Program, Step
     from flowc.passes.context import Context

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from flowc_shim.language import values as v
 from flowc_shim.language.paths import Path, render_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from flowc.ir.model import Program
     from flowc.passes.context import Context
     from flowc_shim.contract.json_types import Json

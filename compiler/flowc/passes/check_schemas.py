@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Severity, codes
@@ -11,6 +10,7 @@ from flowc.json_schema import mismatches, schema_problem
 from flowc_shim.language.paths import render_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from flowc.diagnostics import Span
     from flowc.ir.model import Program
     from flowc.passes.context import Context

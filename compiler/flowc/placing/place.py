@@ -42,6 +42,7 @@ def place(
     project: str = "",
     branch: str = "",
     check_values: bool = True,
+    has_all_routes: bool = True,
 ) -> Placement | None:
     """Return ``program`` placed on ``stack``, or None if a step cannot be (reported).
 
@@ -59,7 +60,7 @@ def place(
         program=program,
         schemas=DeclaredSchemas(program),
         stack=stack,
-        routing=compile_stack_routes(stack, diagnostics),
+        routing=compile_stack_routes(stack, has_all_routes, diagnostics),
         fixed=Fixed(variables.known, diagnostics),
         bound=bindings_of(program, flow, name, bindings, stack, diagnostics),
         local=local,

@@ -31,6 +31,7 @@ class Routing:
 
     stack: Stack
     router: Router
+    is_whole: bool
     diagnostics: Diagnostics
     resolved: dict[str, Resolution] = field(default_factory=dict)
 
@@ -85,6 +86,8 @@ class Routing:
                 "or call another component",
             )
             return
+        if not self.is_whole:
+            return
         # The stack that is used where there is no file has no place to point at.
         is_default = self.stack.file.startswith("<")
         near = None if is_default else _nearest_pattern(name, list(patterns))
@@ -113,13 +116,16 @@ class Routing:
         )
 
 
-def compile_stack_routes(stack: Stack, diagnostics: Diagnostics) -> Routing:
-    """Return the routes of ``stack``, without those that its decoder has reported as unusable."""
+def compile_stack_routes(stack: Stack, is_whole: bool, diagnostics: Diagnostics) -> Routing:
+    """Return the routes of ``stack``, without those that its decoder has reported as unusable.
+
+    ``is_whole``: there were none of those, so that a component without a route is a finding.
+    """
     routes = list(stack.routes)
     while True:
         table = [(route.pattern.value, _rules(route)) for route in routes]
         try:
-            return Routing(stack, compile_routes(table), diagnostics)
+            return Routing(stack, compile_routes(table), is_whole, diagnostics)
         except RouteError as error:
             del routes[error.patterns[-1]]
 

@@ -1,0 +1,126 @@
+"""``flowc show``: what ran here, from the local state store."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowc.cli.local_runs import LOCAL
+from flowc.cli.reporting import report
+from flowc.diagnostics import Diagnostics
+from flowc.targets import find_target
+
+if TYPE_CHECKING:
+    from flowc_shim.stores.api import StateStore
+
+    from flowc.loading import Choice
+    from flowc.source.stack_model import StoreSpec
+
+DEFAULT_STORE = "sqlite:///.flowc/state.db"
+
+
+def run_show(run: str | None, step: str | None, part: str | None, choice: Choice) -> int:
+    """Print runs, one run, or one step of it; return 1 if there is none."""
+    from flowc_shim.stores.api import StoreUnavailable
+    from flowc_shim.stores.open import open_store
+
+    diagnostics = Diagnostics()
+    spec = _store_of(choice, diagnostics)
+    if diagnostics.has_errors:
+        return report(diagnostics, {}, "human", sys.stderr)
+    url = spec.url if spec is not None else DEFAULT_STORE
+    if url == DEFAULT_STORE and not Path(".flowc/state.db").exists():
+        print("nothing ran here: there is no .flowc/state.db in this folder", file=sys.stderr)
+        return 1
+    options = {} if spec is None else {key: str(value) for key, value in spec.options.items()}
+    try:
+        store = open_store(url, options)
+    except (ValueError, StoreUnavailable) as error:
+        print(f"the state store cannot be opened: {error}", file=sys.stderr)
+        return 1
+    try:
+        return _show(store, run, step, part)
+    finally:
+        store.close()
+
+
+def _store_of(choice: Choice, diagnostics: Diagnostics) -> StoreSpec | None:
+    """Return the state store of the stack that was chosen, if one was."""
+    if choice.stack is None and choice.stack_file is None and choice.environment is None:
+        return None
+    from flowc.loading import Loader
+
+    return Loader(diagnostics).state_store(choice)
+
+
+def _show(store: StateStore, run: str | None, step: str | None, part: str | None) -> int:
+    target: Any = find_target(LOCAL, Diagnostics())
+    summaries = target.runs(store)
+    if run is None:
+        _print_runs(summaries)
+        return 0
+    matching = [summary.run for summary in summaries if summary.run.startswith(run)]
+    if run not in matching and len(matching) != 1:
+        known = f"; these begin so: {', '.join(matching[:5])}" if matching else ""
+        print(f"no run `{run}` in the state store{known}", file=sys.stderr)
+        return 1
+    view = target.view(store, run if run in matching else matching[0])
+    if step is None:
+        return _print_run(view, part)
+    return _print_step(view, step, part)
+
+
+def _print_runs(summaries: list[Any]) -> None:
+    for summary in summaries:
+        started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(summary.started))
+        print(f"{summary.run}  {summary.outcome}  {started}")
+
+
+def _print_run(view: Any, part: str | None) -> int:
+    if part == "input":
+        print(json.dumps(view.journal.input(), ensure_ascii=False))
+        return 0
+    if part == "output":
+        print(json.dumps(view.end.output if view.end else None, ensure_ascii=False))
+        return 0
+    print(f"{view.journal.run}: {view.end.outcome.value if view.end else 'running'}")
+    for shown in view.steps():
+        tries = f"  attempt {shown.attempt}" if shown.attempt > 1 else ""
+        error = f"  {shown.error['code']}: {shown.error['message']}" if shown.error else ""
+        print(f"  {shown.path:<32} {shown.outcome:<16} {shown.seconds:.1f}s{tries}{error}")
+    if view.end is not None and view.end.error:
+        print(f"error: {json.dumps(dict(view.end.error), ensure_ascii=False)}")
+    elif view.end is not None:
+        print(json.dumps(view.end.output, ensure_ascii=False))
+    return 0
+
+
+def _print_step(view: Any, step: str, part: str | None) -> int:
+    try:
+        if part == "input":
+            print(json.dumps(view.input_of(step), ensure_ascii=False))
+            return 0
+        shown = view.step(step)
+    except KeyError:
+        names = [other.path for other in view.steps()]
+        print(f"no step `{step}` in this run; it has {', '.join(names[:20])}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if part == "output":
+        print(json.dumps(shown.output, ensure_ascii=False))
+        return 0
+    details = {
+        "step": shown.path,
+        "outcome": shown.outcome,
+        "attempt": shown.attempt,
+        "seconds": round(shown.seconds, 3),
+        "error": shown.error,
+        "output": shown.output,
+    }
+    print(json.dumps(details, indent=2, ensure_ascii=False))
+    return 0
