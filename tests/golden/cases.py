@@ -58,12 +58,17 @@ CASES: list[GoldenCase] = [
 
 @contextmanager
 def _inside(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
+    before, branch = Path.cwd(), os.environ.get("FLOWC_BRANCH")
     os.chdir(folder)
+    os.environ["FLOWC_BRANCH"] = "main"  # names hold the branch; golden files are of one
     try:
         yield
     finally:
         os.chdir(before)
+        if branch is None:
+            del os.environ["FLOWC_BRANCH"]
+        else:
+            os.environ["FLOWC_BRANCH"] = branch
 
 
 def build(case: GoldenCase) -> dict[str, str]:

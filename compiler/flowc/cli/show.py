@@ -53,7 +53,16 @@ def _store_of(choice: Choice, diagnostics: Diagnostics) -> StoreSpec | None:
         return None
     from flowc.loading import Loader
 
-    return Loader(diagnostics).state_store(choice)
+    loader = Loader(diagnostics)
+    project = loader.project(loader.folder)
+    environment = None
+    if choice.environment is not None and project is not None:
+        environment = project.environments.get(choice.environment)
+    folder = loader.project_folder(project) if project is not None else loader.folder
+    file = loader.folder / choice.stack_file if choice.stack_file else folder / "stack.yaml"
+    stacks = loader.stacks_in(file)
+    place = None if stacks is None else loader.place_on(stacks, choice, environment)
+    return None if place is None else place.stack.state_store
 
 
 def _show(store: StateStore, run: str | None, step: str | None, part: str | None) -> int:

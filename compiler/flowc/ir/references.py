@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from flowc.diagnostics import Span
+from flowc.source.text_spans import part_span
 from flowc_shim.language import references as shim
 from flowc_shim.language import values as v
 from flowc_shim.language.paths import Path
@@ -36,7 +37,7 @@ def step_uses(value: v.Value) -> Iterator[StepUse]:
     for use in shim.step_uses(value):
         span = span_of(use.node)
         if span is not None and isinstance(use.node, v.Expr):
-            span = span.inside(use.offset, use.length)
+            span = part_span(span, use.node.text, use.offset, use.length)
         yield StepUse(
             use.step, use.path, use.tolerant, span, use.conditions,
             isinstance(use.node, v.StepRef) and use.node.on_skip is not None,

@@ -10,6 +10,7 @@ from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.model import Call, Loop, Program, Step
 from flowc.ir.references import rewrite, span_of, step_uses
 from flowc.source.model import SourceCall, SourceFlow, SourceLoop, SourceRetry, SourceStep
+from flowc.source.text_spans import part_span
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.contract.policies import OnError
 from flowc_shim.language import values as v
@@ -311,13 +312,13 @@ class _Resolver:
             self.diagnostics.report(
                 codes.EXPRESSION_SYNTAX,
                 str(error),
-                span.inside(error.offset, error.length) if span else None,
+                part_span(span, expr.text, error.offset, error.length) if span else None,
                 hint="`docs/language.md`, section 6, has the grammar",
             )
             return expr
         steps: dict[str, str] = {}
         for ref in found:
-            at = span.inside(ref.offset, ref.length) if span else None
+            at = part_span(span, expr.text, ref.offset, ref.length) if span else None
             if ref.root == "steps" and ref.step is not None:
                 path = self._find(ref.step, at, scope, here)
                 if path is not None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from flowc.diagnostics import Diagnostics
-from flowc.target import Compilation, FeatureSupport
 from flowc_targets.local.features import FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.stores.api import StateStore
+
+    from flowc.diagnostics import Diagnostics
+    from flowc.target import Compilation, FeatureSupport
+    from flowc_targets.local.inspect import RunSummary, RunView
+    from flowc_targets.local.run import LocalSession
 
 MAX_ITEMS = 25_000
 
@@ -20,6 +30,30 @@ class LocalTarget:
 
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report nothing: what the language allows runs here."""
+
+    def open_session(
+        self,
+        compilation: Compilation,
+        *,
+        overrides: Mapping[str, Json] | None = None,
+        state_store: str | None = None,
+    ) -> AbstractContextManager[LocalSession]:
+        """Return a session in which the flow can be run, as a context manager."""
+        from flowc_targets.local.run import open_session
+
+        return open_session(compilation, overrides=overrides, state_store=state_store)
+
+    def runs(self, store: StateStore) -> list[RunSummary]:
+        """Return the runs in ``store``, newest first."""
+        from flowc_targets.local.inspect import list_runs
+
+        return list_runs(store)
+
+    def view(self, store: StateStore, run: str) -> RunView:
+        """Return a view of one run; raises KeyError if there is none."""
+        from flowc_targets.local.inspect import RunView
+
+        return RunView(store, run)
 
     def emit(self, compilation: Compilation) -> dict[str, str]:
         """Return no files: a local run reads the plan from memory."""
