@@ -106,7 +106,8 @@ class _Resolver:
         for source in steps:
             path = _join(scope.path, source.id.value)
             if path in self.steps:
-                continue  # a duplicate, reported
+                self._step(source, path, scope)  # a duplicate, reported; for what else is wrong
+                continue
             self.id_spans[path] = source.id.span
             self.steps[path] = self._step(source, path, scope)
             if isinstance(source.body, SourceLoop):
