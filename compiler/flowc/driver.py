@@ -22,13 +22,12 @@ from flowc.target import Compilation, Target
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_shim.contract.json_types import Json
-
     from flowc.ir.model import Program
     from flowc.ir.placement import Placement
     from flowc.source.model import SourceFlow
     from flowc.source.project_model import Environment, StepBinding
     from flowc.source.stack_model import Stack
+    from flowc_shim.contract.json_types import Json
 
 _NAME_PART = re.compile(r"[^a-z0-9]+")
 

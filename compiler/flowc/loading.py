@@ -24,12 +24,20 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, codes
 from flowc.driver import Options, slug
+from flowc.git_branch import git_branch
 from flowc.overrides import override
 from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_project import decode_project
 from flowc.source.decode_stack import decode_stacks
 from flowc.source.model import SourceFlow, SourceLoop, SourceStep
 from flowc.source.yaml_reader import read
+from flowc.stack_files import (
+    DEFAULT_STACK,
+    DEFAULT_STACK_FILE,
+    LOSES_ROUTES,
+    STACK_FILES,
+    STEPFLOW_CONFIGS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,26 +47,7 @@ if TYPE_CHECKING:
     from flowc.source.stack_model import Stack
 
 PROJECT_FILE = "flowc.yaml"
-STACK_FILES = ("stack.yaml", "stack.yml")
-STEPFLOW_CONFIGS = (
-    "stepflow-config.yml", "stepflow-config.yaml", "stepflow_config.yml", "stepflow_config.yaml",
-)  # fmt: skip
 FLOW_SUFFIXES = (".yaml", ".yml", ".json")
-DEFAULT_STACK_FILE = "<default stack>"
-DEFAULT_STACK = """\
-plugins:
-  builtin: {type: builtin}
-routes:
-  "/builtin/{component}": [{plugin: builtin}]
-  "/{component}": [{plugin: builtin}]
-"""
-_LOSES_ROUTES = frozenset(
-    {
-        codes.UNKNOWN_CLASS, codes.ROUTE_CONFLICT, codes.ROUTE_PATTERN, codes.MISSING_KEY,
-        codes.WRONG_TYPE, codes.PLUGIN_TYPE, codes.PLUGIN_CONFIGURATION,
-    }
-)  # fmt: skip
-"""What a stack's decoder reports where it leaves a route or a class out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +149,12 @@ class Loader:
 
     def _project(self, file: Path) -> Project | None:
         if file not in self._projects:
+            self._projects[file] = None
             document = self.document(file)
-            self._projects[file] = (
-                None
-                if document is None
-                else decode_project(document, self.diagnostics, self.environ, self.lenient)
-            )
+            if document is not None:
+                self._projects[file] = decode_project(
+                    document, self.diagnostics, self.environ, self.lenient
+                )
         return self._projects[file]
 
     def project_folder(self, project: Project) -> Path:
@@ -327,23 +316,16 @@ class Loader:
         found = Diagnostics()
         stacks = decode_stacks(document, found, self.environ, self.lenient)
         self.diagnostics.found.extend(found)
-        if any(one.code in _LOSES_ROUTES for one in found):
+        if any(one.code in LOSES_ROUTES for one in found):
             self._without_all_routes.add(document.file)
         return stacks
 
-    def default_stack(self) -> dict[str, Stack]:
+    def default_stack(self) -> dict[str, Stack] | None:
         """Return the stack that is used where no file says otherwise."""
-        return self.stacks_from_text(DEFAULT_STACK, DEFAULT_STACK_FILE) or {}
-
-    def stacks_from_text(self, text: str, shown: str) -> dict[str, Stack] | None:
-        """Return the stacks of a text that is called ``shown`` in diagnostics."""
-        if shown not in self._stacks:
-            self.texts[shown] = text
-            document = read(text, shown, self.diagnostics)
-            if document is None:
-                return None
-            self._stacks[shown] = self.decode_stacks(document)
-        return self._stacks[shown] or None
+        if DEFAULT_STACK_FILE not in self._stacks:
+            document = read(DEFAULT_STACK, DEFAULT_STACK_FILE, self.diagnostics)
+            self._stacks[DEFAULT_STACK_FILE] = self.decode_stacks(document) if document else {}
+        return self._stacks[DEFAULT_STACK_FILE] or None
 
     def place_on(
         self, stacks: Mapping[str, Stack], choice: Choice, environment: Environment | None = None
@@ -361,11 +343,12 @@ class Loader:
             complete = stacks[name].file not in self._without_all_routes
             return Place(stacks[name], environment, complete)
         file = next(iter(stacks.values())).file
+        place = "and no stack file" if file == DEFAULT_STACK_FILE else f"in `{file}`"
         near = get_close_matches(name, sorted(stacks), n=1)
         listed = ", ".join(f"`{stack}`" for stack in sorted(stacks))
         self.diagnostics.report(
             codes.UNKNOWN_NAME,
-            f"there is no stack `{name}` in `{file}`",
+            f"there is no stack `{name}` {place}",
             where,
             hint=f"write `{near[0]}`" if near else f"choose one of {listed} with `--stack`",
         )
@@ -410,20 +393,3 @@ def _has_all_steps(raw: object, steps: Sequence[SourceStep]) -> bool:
 
 def _same_file(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
-
-
-def git_branch(folder: Path) -> str:
-    """Return the checked-out branch around ``folder``; ``main`` where there is none.
-
-    Read from git's own files: starting a program costs more than the compilation.
-    """
-    for parent in (folder, *folder.parents):
-        git = parent / ".git"
-        if git.is_file():  # a worktree: the file says where its data is
-            git = parent / git.read_text("utf-8", errors="replace").removeprefix("gitdir:").strip()
-        head = git / "HEAD"
-        if head.is_file():
-            text = head.read_text("utf-8", errors="replace").strip()
-            prefix = "ref: refs/heads/"
-            return text[len(prefix) :] if text.startswith(prefix) else "main"
-    return "main"

@@ -13,6 +13,7 @@ from flowc.source.yaml_reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from flowc_shim.contract.json_types import Json
 
 

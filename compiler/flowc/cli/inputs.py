@@ -16,11 +16,10 @@ from flowc_shim.language.paths import Path, render_path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from flowc_shim.contract.json_types import Json
-
     from flowc.diagnostics import Severity
     from flowc.source.located import Document
     from flowc.source.model import SourceVariable
+    from flowc_shim.contract.json_types import Json
 
 INPUT = "--input"
 OVERRIDES = "--overrides"

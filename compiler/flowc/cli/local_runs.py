@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from flowc.target import Compilation, Target
     from flowc_shim.contract.json_types import Json
     from flowc_shim.contract.outcomes import Outcome
-
-    from flowc.target import Compilation, Target
 
 LOCAL = "local"
 Observe = Callable[[Any, tuple[int, ...], str], None]
@@ -60,11 +58,8 @@ def open_session(
     state_store: str | None = None,
 ) -> AbstractContextManager[LocalSession]:
     """Return a session of the local target, as a context manager."""
-    own: Any = getattr(target, "open_session", None)
-    if own is None:
-        package = type(target).__module__.rpartition(".")[0]
-        own = import_module(".run", package).open_session
-    session = own(compilation, overrides=overrides, state_store=state_store)
+    local: Any = target  # what only this target can do is not part of the protocol of all
+    session = local.open_session(compilation, overrides=overrides, state_store=state_store)
     return cast("AbstractContextManager[LocalSession]", session)
 
 

@@ -28,12 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from flowc_shim.contract.json_types import Json
-
     from flowc.cli.local_runs import LocalSession, Result
-    from flowc.loading import Choice
-    from flowc.loading import LoadedFlow
+    from flowc.loading import Choice, LoadedFlow
     from flowc.target import Compilation
+    from flowc_shim.contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

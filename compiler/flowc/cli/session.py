@@ -14,10 +14,9 @@ from flowc.loading import Choice, LoadedFlow, Loader, Place
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_shim.contract.json_types import Json
-
     from flowc.driver import Options
     from flowc.target import Compilation, Target
+    from flowc_shim.contract.json_types import Json
 
 
 @dataclass(slots=True)

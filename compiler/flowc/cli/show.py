@@ -14,10 +14,9 @@ from flowc.diagnostics import Diagnostics
 from flowc.targets import find_target
 
 if TYPE_CHECKING:
-    from flowc_shim.stores.api import StateStore
-
     from flowc.loading import Choice
     from flowc.source.stack_model import StoreSpec
+    from flowc_shim.stores.api import StateStore
 
 DEFAULT_STORE = "sqlite:///.flowc/state.db"
 

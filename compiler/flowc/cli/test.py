@@ -14,14 +14,16 @@ from flowc.cli.local_runs import LOCAL, error_of, open_session
 from flowc.cli.reporting import report
 from flowc.cli.session import Session
 from flowc.diagnostics import Diagnostics, Severity, codes
-from flowc.loading import STACK_FILES, STEPFLOW_CONFIGS, Choice, LoadedFlow, Place
+from flowc.loading import Choice, LoadedFlow, Place
 from flowc.source.located import Document
 from flowc.source.stack_model import StoreSpec
+from flowc.stack_files import STACK_FILES, STEPFLOW_CONFIGS
 from flowc.targets import find_target
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator
+    from pathlib import Path
+
     from flowc.cli.local_runs import LocalSession, Result
     from flowc.target import Compilation
     from flowc_shim.contract.json_types import Json

@@ -25,6 +25,7 @@ from flowc_shim.language.expressions import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
     from flowc.diagnostics import Span
     from flowc.ir.model import Program, Step
     from flowc.passes.context import Context

@@ -16,6 +16,7 @@ from flowc_shim.language.paths import Path, render_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from flowc.ir.model import Program
     from flowc.passes.context import Context
     from flowc_shim.contract.json_types import Json

@@ -11,6 +11,7 @@ from flowc_shim.language.paths import render_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from flowc.diagnostics import Span
     from flowc.ir.model import Program
     from flowc.passes.context import Context

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowc.ir.model import Call, Program, Step
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.language import values as v
-
-from flowc.ir.model import Call, Program, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,23 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
-from flowc_shim.language import values as v
-from flowc_shim.language.paths import PathNotFound, follow
-
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.references import span_of
 from flowc.source.decode_policies import parse_count, parse_positive, parse_timeout
 from flowc.source.fields import describe
 from flowc.source.quantities import QuantityError
+from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
+from flowc_shim.language import values as v
+from flowc_shim.language.paths import PathNotFound, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from flowc_shim.contract.json_types import Json
-
     from flowc.ir.model import Loop, Step
     from flowc.source.model import SourceBudget, SourceRetry
+    from flowc_shim.contract.json_types import Json
 
 T = TypeVar("T")
 MISSING = object()

@@ -18,11 +18,10 @@ from flowc.placing.variables import LOCAL, Given, Resolved, VariableRules, resol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from flowc_shim.contract.json_types import Json
-
     from flowc.diagnostics import Diagnostics
     from flowc.source.project_model import Environment, StepBinding
     from flowc.source.stack_model import Stack
+    from flowc_shim.contract.json_types import Json
 
 _UNBOUND = Bound()
 

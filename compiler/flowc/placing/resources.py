@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from flowc_shim.language import values as v
-
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.placing.fixed_values import MISSING, Fixed
 from flowc.source.decode_policies import merge_needs
 from flowc.source.fields import describe
 from flowc.source.model import At, Needs
+from flowc_shim.language import values as v
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

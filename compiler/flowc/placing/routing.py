@@ -6,18 +6,16 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from flowc.diagnostics import Diagnostics, Span, codes
 from flowc_shim.contract.plan import Candidate
 from flowc_shim.language.routes import Resolution, RouteError, Router, Rules, compile_routes
 
-from flowc.diagnostics import Diagnostics, Span, codes
-
 if TYPE_CHECKING:
-    from flowc_shim.contract.json_types import Json
-
     from flowc.ir.model import Program
     from flowc.ir.placement import Placement
     from flowc.source.model import At
     from flowc.source.stack_model import ComponentClass, Route, Rule, Stack
+    from flowc_shim.contract.json_types import Json
 
 DYNAMIC_BUILTINS = frozenset({"/eval", "/map", "/iterate"})
 """Built-ins whose input is a flow: what it calls is routed at run time."""

@@ -10,23 +10,21 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import PlanVariable
-from flowc_shim.language import values as v
-from flowc_shim.language.references import expression_references
-
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.references import span_of
 from flowc.json_schema import mismatches
 from flowc.passes.step_values import all_nodes
 from flowc.source.flow_schemas import implicit_default
 from flowc.source.model import SourceVariable
+from flowc_shim.contract.plan import PlanVariable
+from flowc_shim.language import values as v
+from flowc_shim.language.references import expression_references
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_shim.contract.json_types import Json
-
     from flowc.ir.model import Program
+    from flowc_shim.contract.json_types import Json
 
 LOCAL = "local"
 
