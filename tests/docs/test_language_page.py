@@ -1,0 +1,100 @@
+"""Every whole file on the page about the language is read, checked and, where it says so, run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from docs.page_examples import Example, examples_of
+from flowc.diagnostics import Diagnostics, Severity
+from flowc.driver import Options, analyse, compile_program
+from flowc.source.decode_flow import decode_flow
+from flowc.source.decode_project import decode_project
+from flowc.source.decode_stack import decode_stacks
+from flowc.source.stack_model import StoreSpec
+from flowc.source.yaml_reader import read
+from flowc.targets import find_target
+from flowc_targets.local.run import RunResult, open_session
+
+PAGE = Path(__file__).parents[2] / "docs" / "language.md"
+EXAMPLES = examples_of(PAGE)
+FLOWS = [example for example in EXAMPLES if example.kind == "flow"]
+STACK = next(example for example in EXAMPLES if example.kind == "stack")
+"""The page's first stack is the one that its flows run on."""
+
+
+def codes(diagnostics: Diagnostics) -> list[str]:
+    return sorted({one.code.number for one in diagnostics})
+
+
+def messages(diagnostics: Diagnostics) -> str:
+    return "; ".join(f"{one.code.number} {one.message}" for one in diagnostics.sorted())
+
+
+@pytest.mark.parametrize("example", FLOWS, ids=lambda example: example.label)
+def test_flow(example: Example, tmp_path: Path) -> None:
+    diagnostics = Diagnostics()
+    document = read(example.text, PAGE.name, diagnostics)
+    flow = None if document is None else decode_flow(document, diagnostics)
+    if flow is None or diagnostics.has_errors:
+        assert codes(diagnostics) == sorted(example.says.get("diagnostics", [])), messages(
+            diagnostics
+        )
+        return
+    analysis = analyse(flow, diagnostics)
+    stack = replace(
+        decode_stacks(_read(STACK), diagnostics, {})["default"],
+        state_store=StoreSpec(f"sqlite:///{tmp_path / 'state.db'}", flow.span),
+    )
+    target = find_target("local", diagnostics)
+    assert target is not None
+    compilation = compile_program(analysis, stack, target, Options(), diagnostics)
+    assert codes(diagnostics) == sorted(example.says.get("diagnostics", [])), messages(diagnostics)
+    if compilation is None or not example.says.keys() & {"result", "outcomes", "failed"}:
+        assert (compilation is None) == any(d.severity is Severity.ERROR for d in diagnostics)
+        return
+    with open_session(compilation) as session:
+        _compare(session.run(example.says.get("input", {})), example)
+
+
+def _compare(run: RunResult, example: Example) -> None:
+    says = example.says
+    if "failed" in says:
+        assert run.outcome.value == "failed", run.output
+        assert run.error is not None and run.error["error"]["code"] == says["failed"], run.error
+    else:
+        assert run.outcome.value == "succeeded", run.error
+    if "result" in says:
+        assert json.dumps(run.output) == json.dumps(says["result"])
+    found = {path: run.outcomes[path].value for path in says.get("outcomes", {})}
+    assert found == says.get("outcomes", {})
+
+
+@pytest.mark.parametrize(
+    "example",
+    [example for example in EXAMPLES if example.kind != "flow"],
+    ids=lambda example: example.label,
+)
+def test_stack_and_project(example: Example) -> None:
+    diagnostics = Diagnostics()
+    document = read(example.text, PAGE.name, diagnostics)
+    assert document is not None, messages(diagnostics)
+    if example.kind == "stack":
+        assert decode_stacks(document, diagnostics, {}), messages(diagnostics)
+    else:
+        assert decode_project(document, diagnostics, {}), messages(diagnostics)
+    assert codes(diagnostics) == sorted(example.says.get("diagnostics", [])), messages(diagnostics)
+
+
+def test_most_of_the_page_is_run() -> None:
+    run = [flow for flow in FLOWS if flow.says.keys() & {"result", "outcomes", "failed"}]
+    assert len(run) >= 20
+
+
+def _read(example: Example):  # type: ignore[no-untyped-def]
+    document = read(example.text, PAGE.name, Diagnostics())
+    assert document is not None
+    return document
