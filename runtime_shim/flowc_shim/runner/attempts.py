@@ -88,6 +88,20 @@ def attempt_call(
             return Failure(_stopped(number))
 
 
+def due_later(runtime: Runtime, step: PlanStep, indices: Indices) -> Later | None:
+    """Return when the next attempt is due by the rows alone, None if there must be none."""
+    call = step.body
+    assert isinstance(call, PlanCall)
+    rows = runtime.journal.attempts(indices, step.path, call.retry.attempts)
+    if not rows:
+        return None
+    used = _used(rows)
+    error = rows[-1].error or died(rows[-1].number)
+    if _judge(call.retry, used, error, runtime.scope(step, indices)) is not None:
+        return None
+    return Later(error, _wait(call.retry, used, error))
+
+
 def _used(rows: list[AttemptRow]) -> dict[ErrorClass, int]:
     used: dict[ErrorClass, int] = {}
     for row in rows:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError
+from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import Outcome
-from flowc_shim.contract.plan import PlanCall, PlanStep
-from flowc_shim.runner.attempts import died
-from flowc_shim.runner.entry import decide_entry
+from flowc_shim.contract.plan import PlanCall, PlanStep, PlanUnit
+from flowc_shim.runner.attempts import Later, due_later
+from flowc_shim.runner.deaths import Death, read_death
+from flowc_shim.runner.entry import UndecidedDependency, decide_entry
 from flowc_shim.runner.keys import Indices
 from flowc_shim.runner.records import StepRecord
 from flowc_shim.runner.runtime import Runtime
@@ -53,23 +54,16 @@ def settle(
         stopped = StepRecord(Outcome.STOPPED, unit=unit, started=rows[0].started)
         return runtime.journal.commit_record(indices, step.path, stopped)
     if rows:
-        error = rows[-1].error or _death(rows[-1].number, cause)
+        error = rows[-1].error or read_death(cause).error(rows[-1].number)
         return fail(runtime, step, indices, error, unit, started=rows[0].started)
     try:
         outcome = decide_entry(runtime, step, indices)
     except FlowError as failure:
         return fail(runtime, step, indices, failure.info, unit)
     if outcome is None and status.lower() in DEAD_STATUSES:
-        return fail(runtime, step, indices, _death(0, cause), unit)
+        return fail(runtime, step, indices, read_death(cause).error(0), unit)
     record = StepRecord(outcome or Outcome.NOT_STARTED, unit=unit)
     return runtime.journal.commit_record(indices, step.path, record)
-
-
-def _death(attempt: int, cause: str) -> ErrorInfo:
-    error = died(attempt, cause or "the process that ran the attempt died")
-    if "oom" in cause.lower() or "out of memory" in cause.lower():
-        return ErrorInfo(ErrorClass.PLATFORM, "OOM", error.message, "OutOfMemory", attempt=attempt)
-    return error
 
 
 def settle_units(
@@ -84,3 +78,50 @@ def settle_units(
             settle(runtime, runtime.plan.steps[path], indices, by, status, cause)
 
 
+def later_attempt(
+    runtime: Runtime, unit: PlanUnit, indices: Indices, status: str, cause: str
+) -> Later | None:
+    """Return when a unit may be tried again whose job ended badly; None if it must not.
+
+    Only for jobs, which ``cause`` describes (Batch): there every failure is one and the same error,
+    so the engine cannot count by class. Whatever else died was retried by the engine already. A
+    death that left no row gets one here, so that jobs that never start are not submitted for ever;
+    it is known again by the job's id if this is asked twice.
+    """
+    death = read_death(cause)
+    if status.lower() not in DEAD_STATUSES or not death.job or death.is_contract:
+        return None
+    undecided = [path for path in unit.steps if runtime.journal.record(indices, path) is None]
+    if not undecided:
+        return None
+    step = runtime.plan.steps[undecided[0]]
+    if not isinstance(step.body, PlanCall):
+        return None
+    if not _count_death(runtime, step, step.body, indices, death):
+        return None
+    return due_later(runtime, step, indices)
+
+
+def _count_death(
+    runtime: Runtime, step: PlanStep, call: PlanCall, indices: Indices, death: Death
+) -> bool:
+    """Write down that an attempt died, unless it is; False for a step that must not start."""
+    journal = runtime.journal
+    rows = journal.attempts(indices, step.path, call.retry.attempts)
+    if rows and rows[-1].error is None:
+        journal.end_attempt(indices, step.path, death.error(rows[-1].number))
+        return True
+    if rows and (death.is_orderly or _job_of(rows[-1].error) == death.job):
+        return True
+    try:
+        if not rows and decide_entry(runtime, step, indices) is not None:
+            return False
+    except (FlowError, UndecidedDependency):
+        return False
+    number = journal.begin_attempt(indices, step.path, len(rows) + 1)
+    journal.end_attempt(indices, step.path, death.error(number))
+    return True
+
+
+def _job_of(error: ErrorInfo | None) -> object:
+    return error.data.get("job") if error and isinstance(error.data, dict) else None

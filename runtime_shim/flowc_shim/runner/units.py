@@ -10,17 +10,16 @@ from contextlib import contextmanager
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
-from flowc_shim.contract.plan import FINISH, PlanCall, PlanUnit
+from flowc_shim.contract.plan import PlanCall, PlanUnit
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_keys
-from flowc_shim.runner.finish import finish_run
 from flowc_shim.runner.keys import Indices
 from flowc_shim.runner.loops import close_loop, open_loop
 from flowc_shim.runner.records import StepRecord
 from flowc_shim.runner.runtime import Runtime
-from flowc_shim.runner.settle import settle, settle_units
+from flowc_shim.runner.settle import later_attempt, settle, settle_units
 from flowc_shim.runner.steps import advance
 
 POLL_SECONDS = 2.0
@@ -34,8 +33,6 @@ def run_unit(runtime: Runtime, unit_id: str, indices: Indices, settled: Settled)
     """Run a unit from where it stands and return its verdict; nothing committed is repeated."""
     unit = runtime.plan.units[unit_id]
     settle_units(runtime, settled, indices, unit_id)
-    if unit.kind == FINISH:
-        return finish_run(runtime, "")
     if unit.kind == "open":
         return _open(runtime, unit, indices)
     if unit.kind == "close":
@@ -110,8 +107,14 @@ def decide(runtime: Runtime, ask: str | None, indices: Indices, settled: Settled
     """Settle units for an engine, and say whether the unit ``ask`` should start.
 
     A unit that should not is decided here (skipped, not needed …), so that it never starts.
-    Without ``ask``: the verdict of the (last) settled unit, with what a re-try would wait.
+    Without ``ask``: the verdict of the (last) settled unit. A job that died and may be tried again
+    is not settled: the verdict is ``retry``, and after which wait.
     """
+    if ask is None:
+        for unit_id, (status, cause) in settled.items():
+            due = later_attempt(runtime, runtime.plan.units[unit_id], indices, status, cause)
+            if due is not None:
+                return _later(due)
     settle_units(runtime, settled, indices, "decide")
     if ask is None:
         return _settled_verdict(runtime, settled, indices)

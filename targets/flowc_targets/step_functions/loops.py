@@ -150,7 +150,7 @@ def _distributed(build: Builder, facts: LoopFacts, bucket: Bucket) -> State:
         },
         "MaxConcurrency": facts.concurrency,
         # The shim judges items; a child that failed all the same leaves steps to be settled.
-        "ToleratedFailurePercentage": 100,
+        "ToleratedFailurePercentage": 100.0,
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
             **body,

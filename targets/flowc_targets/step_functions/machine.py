@@ -249,12 +249,12 @@ class Builder:
         dead["Catch"] = catch(frame.target(onward))
         frame.add(settle, dead, onward)
 
-    def _settle(self, unit: Unit, place: Place, **more: Any) -> State:
+    def _settle(self, unit: Unit, place: Place, *, answers: bool = False) -> State:
+        died = {f"{unit.id}.$": ERROR}
         event = payload(
-            self.plan, place, "decide", None,
-            settle={f"{unit.id}.$": ERROR}, **more, **self._input(unit, place),
-        )  # fmt: skip
-        return self._helper(event, answers=bool(more))
+            self.plan, place, "decide", None, settle=died, **self._input(unit, place)
+        )
+        return self._helper(event, answers=answers)
 
     def _ask(self, frame: Frame, unit: Unit, place: Place, following: str | None) -> None:
         start = self.names.unit(unit.id)
@@ -284,7 +284,7 @@ class Builder:
         task = batch_task(job, _job_name(self.compute.base, unit.id), line, place, seconds)
         task["Catch"] = catch(settle)
         frame.add(start, task, following)
-        dead = self._settle(unit, place, again=True)
+        dead = self._settle(unit, place, answers=True)
         dead["Catch"] = catch(frame.target(following))
         frame.add(settle, dead, again)
         due: list[State] = [
