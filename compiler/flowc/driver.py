@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Severity
-from flowc.ir.build_plan import build_plan
+from flowc.ir.build_plan import MAX_ITEMS, build_plan
 from flowc.ir.layout import STEP, build_layout
 from flowc.ir.resolve import resolve
 from flowc.passes import BARRIERS, INDEPENDENT, PASSES, Context
@@ -93,7 +93,8 @@ def compile_program(
     _take(found, diagnostics, only_errors=not analysis.whole)
     if placement is None or found.has_errors or not analysis.whole:
         return None
-    compilation = _compilation(analysis.program, placement, options)
+    most = target.limits.get("max_items", MAX_ITEMS)
+    compilation = _compilation(analysis.program, placement, options, most)
     found = Diagnostics()
     target.check(compilation, found)
     _take(found, diagnostics)
@@ -132,9 +133,12 @@ def _place(
     )
 
 
-def _compilation(program: Program, placement: Placement, options: Options) -> Compilation:
+def _compilation(
+    program: Program, placement: Placement, options: Options, max_items: int
+) -> Compilation:
     layout = build_layout(program, placement, options.granularity)
-    plan = build_plan(program, placement, layout, plan_routes(program, placement))
+    routes = plan_routes(program, placement)
+    plan = build_plan(program, placement, layout, routes, max_items)
     flow = options.flow or program.name or "flow"
     return Compilation(program, placement, layout, plan, compilation_name(flow, options))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowc.ir.layout import Layout
 from flowc.ir.model import Call, Program, Step
 from flowc.ir.placement import Placement
-from flowc_shim.contract.plan import FINISH, ROOT, Plan, PlanCall, PlanLoop, PlanStep, PlanUnit
+from flowc_shim.contract.plan import Plan, PlanCall, PlanLoop, PlanStep, PlanUnit
 from flowc_shim.contract.json_types import Json
 
 
@@ -33,7 +33,6 @@ def build_plan(
         unit.id: PlanUnit(unit.id, unit.kind, unit.scope, unit.steps, unit.after)
         for unit in layout.units.values()
     }
-    units[FINISH] = PlanUnit(FINISH, "finish", ROOT, (), layout.scopes[ROOT])
     return Plan(
         name=program.name,
         project=placement.project,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.model import Call, Loop, Program, Step
 from flowc.ir.references import rewrite, span_of, step_uses
+from flowc.ir.scopes import Scope, enter, join
 from flowc.source.model import SourceCall, SourceFlow, SourceLoop, SourceRetry, SourceStep
 from flowc.source.text_spans import part_span
 from flowc_shim.contract.plan import ROOT
@@ -26,17 +27,6 @@ _LATER_NAMES = {"state": "`while`", "iteration": "`while`", "trigger": "triggers
 
 
 @dataclass(slots=True)
-class _Scope:
-    """The steps that a place may name: its own scope's and the outer ones'."""
-
-    path: str
-    loops: tuple[tuple[str, str], ...]
-    """(id, path) of the loops around, outermost first."""
-    paths: dict[str, str]
-    """id → path, inner ids hiding outer ones."""
-
-
-@dataclass(slots=True)
 class _Resolver:
     flow: SourceFlow
     diagnostics: Diagnostics
@@ -48,7 +38,7 @@ class _Resolver:
     def run(self) -> Program:
         self.variables = frozenset(variable.name for variable in self.flow.variables)
         self._remember_inner_ids(self.flow.steps, ROOT)
-        scope = self._enter(ROOT, self.flow.steps, (), {})
+        scope = enter(ROOT, self.flow.steps, (), {}, self.diagnostics)
         self._steps(self.flow.steps, scope)
         flow = self.flow
         return Program(
@@ -75,36 +65,14 @@ class _Resolver:
     def _remember_inner_ids(self, steps: Iterable[SourceStep], scope: str) -> None:
         for step in steps:
             if isinstance(step.body, SourceLoop):
-                inner = _join(scope, step.id.value)
+                inner = join(scope, step.id.value)
                 for child in step.body.steps:
                     self.inner_ids.setdefault(child.id.value, inner)
                 self._remember_inner_ids(step.body.steps, inner)
 
-    def _enter(
-        self,
-        path: str,
-        steps: tuple[SourceStep, ...],
-        loops: tuple[tuple[str, str], ...],
-        outer: Mapping[str, str],
-    ) -> _Scope:
-        first: dict[str, Span] = {}
-        for step in steps:
-            name = step.id.value
-            if name in first:
-                self.diagnostics.report(
-                    codes.DUPLICATE_STEP,
-                    f"step `{name}` is defined twice in one scope",
-                    step.id.span,
-                    label="again here",
-                    secondary=[(first[name], "first here")],
-                    hint="give one of them another id",
-                )
-            first.setdefault(name, step.id.span)
-        return _Scope(path, loops, {**outer, **{name: _join(path, name) for name in first}})
-
-    def _steps(self, steps: tuple[SourceStep, ...], scope: _Scope) -> None:
+    def _steps(self, steps: tuple[SourceStep, ...], scope: Scope) -> None:
         for source in steps:
-            path = _join(scope.path, source.id.value)
+            path = join(scope.path, source.id.value)
             if path in self.steps:
                 self._step(source, path, scope)  # a duplicate, reported; for what else is wrong
                 continue
@@ -113,7 +81,7 @@ class _Resolver:
             if isinstance(source.body, SourceLoop):
                 self._loop_body(source, source.body, path, scope)
 
-    def _loop_body(self, source: SourceStep, loop: SourceLoop, path: str, outer: _Scope) -> None:
+    def _loop_body(self, source: SourceStep, loop: SourceLoop, path: str, outer: Scope) -> None:
         loops = (*outer.loops, (source.id.value, path))
         if len(loops) > MAX_LOOP_DEPTH:
             self.diagnostics.report(
@@ -123,7 +91,7 @@ class _Resolver:
                 hint="move the inner loops into fewer levels with `product`",
             )
             return
-        inner = self._enter(path, loop.steps, loops, outer.paths)
+        inner = enter(path, loop.steps, loops, outer.paths, self.diagnostics)
         self._steps(loop.steps, inner)
         step = self.steps[path]
         assert isinstance(step.body, Loop)
@@ -146,7 +114,7 @@ class _Resolver:
         found.update(dict.fromkeys(use.step for use in step_uses(body.output)))
         return tuple(step for step in found if not step.startswith(prefix))
 
-    def _step(self, source: SourceStep, path: str, scope: _Scope) -> Step:
+    def _step(self, source: SourceStep, path: str, scope: Scope) -> Step:
         body = self._body(source, path, scope)
         when = source.when
         if when is not None:
@@ -186,7 +154,7 @@ class _Resolver:
             output_schema=source.output_schema,
         )
 
-    def _body(self, source: SourceStep, path: str, scope: _Scope) -> Call | Loop:
+    def _body(self, source: SourceStep, path: str, scope: Scope) -> Call | Loop:
         body = source.body
         if isinstance(body, SourceCall):
             return Call(body.component, self._value(body.input, scope, path), body.input_span)
@@ -199,12 +167,12 @@ class _Resolver:
         )
 
     def _value(
-        self, value: v.Value, scope: _Scope, here: str | None, names: frozenset[str] | set[str] = frozenset()
+        self, value: v.Value, scope: Scope, here: str | None, names: frozenset[str] | set[str] = frozenset()
     ) -> v.Value:
         return rewrite(value, lambda leaf: self._leaf(leaf, scope, here, names))
 
     def _leaf(
-        self, leaf: v.Value, scope: _Scope, here: str | None, names: frozenset[str] | set[str]
+        self, leaf: v.Value, scope: Scope, here: str | None, names: frozenset[str] | set[str]
     ) -> v.Value:
         if isinstance(leaf, v.StepRef):
             found = self._find(leaf.step, span_of(leaf), scope, here)
@@ -221,7 +189,7 @@ class _Resolver:
             return self._expression(leaf, scope, here, names)
         return leaf
 
-    def _find(self, name: str, span: Span | None, scope: _Scope, here: str | None) -> str | None:
+    def _find(self, name: str, span: Span | None, scope: Scope, here: str | None) -> str | None:
         path = scope.paths.get(name)
         if path is not None and path == here:
             self.diagnostics.report(
@@ -252,7 +220,7 @@ class _Resolver:
             self._unknown(name, span, scope)
         return path
 
-    def _unknown(self, name: str, span: Span | None, scope: _Scope) -> None:
+    def _unknown(self, name: str, span: Span | None, scope: Scope) -> None:
         near = get_close_matches(name, list(scope.paths), n=1)
         secondary = []
         if near:
@@ -267,7 +235,7 @@ class _Resolver:
             hint=f"write `{near[0]}`" if near else "refer to the id of a step in `steps`",
         )
 
-    def _loop(self, name: str | None, span: Span | None, scope: _Scope) -> str | None:
+    def _loop(self, name: str | None, span: Span | None, scope: Scope) -> str | None:
         if name is None:
             if scope.loops:
                 return scope.loops[-1][1]
@@ -304,7 +272,7 @@ class _Resolver:
         )
 
     def _expression(
-        self, expr: v.Expr, scope: _Scope, here: str | None, names: frozenset[str] | set[str]
+        self, expr: v.Expr, scope: Scope, here: str | None, names: frozenset[str] | set[str]
     ) -> v.Value:
         span = span_of(expr)
         try:
@@ -333,7 +301,7 @@ class _Resolver:
         root: str,
         path: tuple[str | int, ...],
         at: Span | None,
-        scope: _Scope,
+        scope: Scope,
         names: frozenset[str] | set[str],
     ) -> None:
         known = _ROOT_NAMES | names | ({"item", "index"} if scope.loops else set())
@@ -355,10 +323,6 @@ class _Resolver:
             if near
             else f"known names: {', '.join(f'`{name}`' for name in sorted(known))}",
         )
-
-
-def _join(scope: str, name: str) -> str:
-    return f"{scope}/{name}" if scope else name
 
 
 def _all_steps(steps: Iterable[SourceStep]) -> Iterable[SourceStep]:

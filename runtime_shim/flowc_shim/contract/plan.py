@@ -22,8 +22,6 @@ from flowc_shim.language.encode import encode_value
 PLAN_VERSION = 1
 ROOT = ""
 """The path of the outermost scope."""
-FINISH = "finish"
-"""The unit that settles what is left, computes the output and ends the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +90,8 @@ class PlanStep:
 class PlanUnit:
     """What one shim process runs.
 
-    ``kind``: ``steps`` (``steps`` in order), ``open`` (decides a loop's items), ``close``
-    (collects them) or ``finish``. ``after``: units of the same scope that the engine orders
+    ``kind``: ``steps`` (``steps`` in order), ``open`` (decides a loop's items) or ``close``
+    (collects them). ``after``: units of the same scope that the engine orders
     before it. ``scope``: the loop's step path, or the root.
     """
 

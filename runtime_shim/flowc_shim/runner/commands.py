@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from flowc_shim.contract.plan import FINISH
 from flowc_shim.contract.verdict import Verdict
 from flowc_shim.runner.finish import begin_run, finish_run
 from flowc_shim.runner.keys import parse_indices
@@ -35,9 +34,8 @@ def perform(runtime: Runtime, request: Request) -> Verdict:
     if request.input_text is not None:
         begin_run(runtime, json.loads(request.input_text), {"name": runtime.run_name,
                   "flow": runtime.plan.name, "plan": runtime.plan.digest})  # fmt: skip
-    unit = FINISH if request.command == "finish" else request.unit
-    if unit is not None and unit not in runtime.plan.units:
-        raise ValueError(f"the plan has no unit `{unit}`")
+    if request.unit is not None and request.unit not in runtime.plan.units:
+        raise ValueError(f"the plan has no unit `{request.unit}`")
     if request.command == "finish":
         return finish_run(runtime, request.status)
     if request.command == "decide":

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
-from flowc_shim.contract.plan import FINISH
 
 from flowc_targets.argo.check_sizes import check_sizes
 from flowc_targets.argo.pods import secret_options, store_secret_variable
@@ -147,23 +146,12 @@ def _check_profiles(compilation: Compilation, diagnostics: Diagnostics) -> None:
 
 def _check_ids(compilation: Compilation, diagnostics: Diagnostics) -> None:
     """Report ids that Argo would rewrite or that say two things."""
-    layout = compilation.layout
-    steps = compilation.program.steps
-    for path, step in steps.items():
+    for path, step in compilation.program.steps.items():
         if "{{" in path or "}}" in path:
             diagnostics.report(
                 codes.TARGET_NAME,
                 f"`{step.id}` cannot be passed through Argo, which replaces what is in `{{{{ }}}}`",
                 step.span,
-                hint="rename the step",
-            )
-    clashes = [FINISH, *(id for loop in layout.loops.values() for id in (loop.open, loop.close))]
-    for id in clashes:
-        if id in steps:
-            diagnostics.report(
-                codes.TARGET_NAME_COLLISION,
-                f"`{steps[id].id}` is also the name of a unit of flowc's own",
-                steps[id].span,
                 hint="rename the step",
             )
 

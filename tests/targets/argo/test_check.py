@@ -106,21 +106,6 @@ def test_a_chain_of_5000_steps_is_sent_to_auto() -> None:
     assert "--granularity auto" in text
 
 
-@pytest.mark.parametrize("id", ["finish", "each:open"])
-def test_ids_of_flowcs_own_units(id: str) -> None:
-    flow = f"""\
-    steps:
-    - {{id: "{id}", component: /f, input: 1}}
-    - id: each
-      foreach: {{items: {{$input: x}}}}
-      steps: [{{id: f, component: /f, input: 1}}]
-      output: {{$step: f}}
-    output: {{$step: each}}
-    """
-    found = refusals(flow)
-    assert [(code, line) for code, _, line, _ in found] == [("FC503", 4)]
-
-
 def test_ids_that_argo_would_change() -> None:
     flow = 'steps: [{id: "a{{b", component: /f, input: 1}]\noutput: {$step: "a{{b"}\n'
     ((code, _, line, _),) = refusals(flow)
