@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc.cli.session import Session, check_target
-from flowc.diagnostics import codes
+from flowc.diagnostics import Diagnostic, Diagnostics, Severity, codes
 from flowc.driver import compile_program
 from flowc.loading import PROJECT_FILE, Choice, LoadedFlow, Place
 from flowc.targets import all_targets, find_target
@@ -85,8 +86,11 @@ def _check_flow(
         if place is None or analysis is None:
             continue
         options = session.loader.options(flow, place, granularity)
+        asked = explicit or place.stack.target is not None
         for target in _targets_of(session, place, targets, explicit):
-            compile_program(analysis, place.stack, target, options, session.diagnostics)
+            found = Diagnostics()
+            compile_program(analysis, place.stack, target, options, found)
+            session.diagnostics.found.extend(found if asked else _if_for(target, found))
 
 
 def _targets_of(
@@ -99,3 +103,22 @@ def _targets_of(
         for target in targets:
             check_target(place, target, session.diagnostics)
     return [target for target in targets if target.name == place.stack.target]
+
+
+def _if_for(target: Target, found: Diagnostics) -> list[Diagnostic]:
+    """Return what was found for a target that nobody asked for.
+
+    A stack whose store the target's containers cannot share, or that gives secrets as plain values,
+    is not meant for that target: that is said in a note, and the rest is left out.
+    """
+    signs = (codes.STORE_CANNOT_SERVE, codes.SECRET_ON_TARGET)
+    unsuited = next((one for one in found if one.code in signs), None)
+    if unsuited is None:
+        return list(found)
+    common = [one for one in found if not one.code.number.startswith(("FC3", "FC5"))]
+    note = replace(
+        unsuited,
+        severity=Severity.NOTE,
+        message=f"not checked for target `{target.name}`: {unsuited.message}",
+    )
+    return [*common, note]
