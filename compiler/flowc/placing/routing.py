@@ -95,8 +95,7 @@ class Routing:
             f"no route of stack `{self.stack.name}` takes component `{name}`",
             component.span,
             secondary=[(patterns[near], "the nearest route")] if near else [],
-            hint=_missing_slash(name)
-            or (_NO_STACK_FILE if is_default else f"add a route; routes of the stack: {shown}"),
+            hint=_NO_STACK_FILE if is_default else f"add a route; routes of the stack: {shown}",
         )
 
     def _check_component(self, candidate: Candidate, span: Span) -> None:
@@ -159,10 +158,6 @@ def _nearest_pattern(name: str, patterns: list[str]) -> str | None:
 
     best = max(patterns, key=likeness, default=None)
     return best if best is not None and likeness(best) > 0.3 else None
-
-
-def _missing_slash(name: str) -> str | None:
-    return None if name.startswith("/") else f"write `/{name}`"
 
 
 def plan_routes(program: Program, placement: Placement) -> Json:
