@@ -1,0 +1,25 @@
+"""One engine for the harness's own tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.engines.step_functions.engine import StepFunctionsEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHILD = [sys.executable, "-S", "-E", str(Path(__file__).with_name("child.py"))]
+
+
+def child(name: str, event: Any) -> tuple[list[str], dict[str, str]]:
+    return CHILD, {"FUNCTION": name}
+
+
+@pytest.fixture
+def engine() -> Iterator[StepFunctionsEngine]:
+    with StepFunctionsEngine(child) as made:
+        yield made

@@ -1,0 +1,166 @@
+"""One test per patch: what works with it, and that moto without it still needs it.
+
+When a test says that moto no longer needs a patch, drop the patch.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from tests.engines.step_functions.conftest import CHILD, child
+from tests.engines.step_functions.engine import EngineTimeoutError, StepFunctionsEngine
+from tests.engines.step_functions.moto_patches import PATCHES
+
+pytestmark = pytest.mark.engine
+
+INVOKE = "arn:aws:states:::lambda:invoke"
+
+
+def single(state: dict[str, Any], **states: Any) -> dict[str, Any]:
+    return {"StartAt": "A", "States": {"A": state, **states}}
+
+
+def task(payload: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    parameters = {"FunctionName": "unit", "Payload": payload}
+    kept = {"ResultSelector": {"got.$": "$.Payload"}}
+    return {"Type": "Task", "Resource": INVOKE, "Parameters": parameters, **kept, **fields}
+
+
+def end(state: dict[str, Any]) -> dict[str, Any]:
+    return {**state, "End": True}
+
+
+def test_sync_integrations() -> None:
+    environment = [{"Name": "EVENT", "Value": json.dumps({"exit": 0})}]
+    parameters = {
+        "JobName": "job",
+        "JobQueue": "queue",
+        "JobDefinition": "unit",
+        "ContainerOverrides": {"Command": CHILD, "Environment": environment},
+    }
+    resource = "arn:aws:states:::batch:submitJob.sync"
+    job = {"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True}
+    with StepFunctionsEngine() as engine:
+        result = engine.run(single(job), {})
+        assert result.output["Status"] == "SUCCEEDED", result.report()
+    with StepFunctionsEngine(without=("sync_integrations",)) as engine:
+        assert engine.run(single(job), {}).status == "FAILED"
+
+
+def test_datetimes() -> None:
+    copied = single({"Type": "Pass", "Parameters": {"at.$": "$$.Execution.StartTime"}, "End": True})
+    with StepFunctionsEngine() as engine:
+        started = engine.run(copied, {}).output["at"]
+        assert time.strptime(started[:19], "%Y-%m-%dT%H:%M:%S")
+        assert started[19] == "."
+        assert len(started) == len("2026-01-02T03:04:05.678Z")
+        called = engine.client("s3").create_bucket(Bucket="flows")
+        assert called
+        listing = {"Bucket": "flows"}
+        resource = "arn:aws:states:::aws-sdk:s3:listBuckets"
+        listed = {"Type": "Task", "Resource": resource, "Parameters": {}, "End": True}
+        result = engine.run(single(listed), listing)
+        assert "T" in result.output["Buckets"][0]["CreationDate"]
+    with (
+        StepFunctionsEngine(without=("datetimes",)) as engine,
+        pytest.raises(TypeError, match="not JSON serializable"),
+    ):
+        engine.run(copied, {})
+
+
+def test_redrive_count() -> None:
+    path = "$$.Execution.RedriveCount"
+    copied = single({"Type": "Pass", "Parameters": {"count.$": path}, "End": True})
+    with StepFunctionsEngine() as engine:
+        assert engine.run(copied, {}).output == {"count": 0}
+    with StepFunctionsEngine(without=("redrive_count",)) as engine:
+        assert engine.run(copied, {}).status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    "test", [{"StringEquals": "x"}, {"IsNull": True}, {"BooleanEqualsPath": "$.b"}]
+)
+def test_missing_variables(test: dict[str, Any]) -> None:
+    rule = {"Variable": "$.absent", **test, "Next": "Yes"}
+    choice = {"Type": "Choice", "Choices": [rule], "Default": "No"}
+    guard = {"Variable": "$.absent", "IsPresent": False, "Next": "No"}
+    states = {"Yes": {"Type": "Succeed"}, "No": {"Type": "Succeed"}}
+    with StepFunctionsEngine() as engine:
+        result = engine.run(single(choice, **states), {"b": True})
+        assert (result.status, result.error) == ("FAILED", "States.Runtime")
+        guarded = {**choice, "Choices": [guard, rule]}
+        assert engine.run(single(guarded, **states), {}).states == ["A", "No"]
+    with StepFunctionsEngine(without=("missing_variables",)) as engine:
+        assert engine.run(single(choice, **states), {"b": True}).status == "SUCCEEDED"
+
+
+def test_prompt_stop() -> None:
+    slow = single(end(task({"sleep": 2})))
+    for without, took in (((), 1.5), (("prompt_stop",), 9)):
+        with StepFunctionsEngine(child, without=without) as engine:
+            began = time.monotonic()
+            with pytest.raises(EngineTimeoutError):
+                engine.run(slow, {}, timeout=0.3)
+            (arn,) = engine.executions()
+            assert engine.wait(arn).status == "ABORTED"
+            assert time.monotonic() - began < took
+            if without:
+                assert time.monotonic() - began > 2
+            else:
+                assert engine.processes.running
+                time.sleep(2)
+                types = [event["type"] for event in engine.wait(arn).events]
+                assert types.count("ExecutionAborted") == 1
+                assert types[-1] == "ExecutionAborted"
+
+
+def test_prompt_stop_keeps_timeouts_and_nested_programs() -> None:
+    with StepFunctionsEngine(child) as engine:
+        inner = {"StartAt": "B", "States": {"B": end(task({"sleep": 5}))}}
+        both = {"Type": "Parallel", "Branches": [inner, inner], "End": True}
+        both["Branches"] = [inner, {"StartAt": "C", "States": {"C": end(task({"sleep": 5}))}}]
+        began = time.monotonic()
+        result = engine.run({**single(both), "TimeoutSeconds": 1}, {})
+        assert result.status == "TIMED_OUT"
+        assert time.monotonic() - began < 3
+
+
+def test_shared_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+
+    made: list[str] = []
+    original = boto3.client
+
+    def counted(*names: str, **fields: Any) -> Any:
+        made.append(fields.get("service_name", ""))
+        return original(*names, **fields)
+
+    monkeypatch.setattr(boto3, "client", counted)
+    twice = single(task({}, Next="B"), B=end(task({})))
+    with StepFunctionsEngine(child) as engine:
+        engine.run(twice, {})
+        assert made.count("lambda") == 1
+    made.clear()
+    with StepFunctionsEngine(child, without=("shared_clients",)) as engine:
+        engine.run(twice, {})
+        assert made.count("lambda") == 2
+
+
+def test_cached_paths() -> None:
+    chain = {f"S{i}": {"Type": "Pass", "Next": f"S{i + 1}"} for i in range(100)}
+    definition = {"StartAt": "S0", "States": {**chain, "S100": {"Type": "Succeed"}}}
+    took = {}
+    for without in ((), ("cached_paths",)):
+        with StepFunctionsEngine(without=without) as engine:
+            engine.run(definition, {})
+            began = time.monotonic()
+            engine.run(definition, {})
+            took[without] = time.monotonic() - began
+    assert took[()] < took[("cached_paths",)]
+
+
+def test_every_patch_has_its_test() -> None:
+    assert {f"test_{name}" for name in PATCHES} <= set(globals())
