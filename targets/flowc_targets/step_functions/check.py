@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Diagnostics, Severity, Span, codes
 from flowc.source.model import Needs
-
 from flowc_targets.step_functions.check_sizes import check_sizes
 from flowc_targets.step_functions.compute import BATCH, ECS, Compute, lambda_disk, lambda_memory
 from flowc_targets.step_functions.limits import (

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.layout import AUTO, Layout
-
 from flowc_targets.step_functions.definition import Definition, define
 from flowc_targets.step_functions.limits import (
     DEFINITION_BYTES,

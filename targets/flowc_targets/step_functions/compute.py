@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc.source.model import Needs
-
 from flowc_targets._shared.names import object_name
 from flowc_targets.step_functions.limits import LAMBDA_MB_PER_CPU
 
@@ -59,8 +58,9 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A Batch job definition and its queue; ``memory`` in MiB."""
+    """A Batch job definition (``base``: its name without version) and its queue; MiB of memory."""
 
+    base: str
     name: str
     queue: str
     cpu: int
@@ -120,7 +120,8 @@ class Compute:
         size = f"c{cpu}-m{memory}" + (f"-g{needs.gpu}" if needs.gpu else "")
         profile = unit.profile
         return Job(
-            name=f"{self.base}-{size}-{self.alias[2:]}",
+            base=f"{self.base}-{size}",
+            name=f"{self.base}-{size}-{self.alias}",
             queue=(profile.queue if profile else None) or DEFAULT_QUEUE,
             cpu=cpu,
             memory=memory,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.plan import ROOT
-
 from flowc_targets.step_functions.series_parallel import MAX_DEPTH, Tree, series_parallel
 
 if TYPE_CHECKING:

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from flowc_shim.contract.plan import ROOT
 from flowc_targets.step_functions.limits import (
     INLINE_CONCURRENCY,
     INLINE_EVENTS,
     MAX_ITEMS,
     RANGE_ITEMS,
 )
-from flowc_targets.step_functions.states import VERDICT, Place, State, catch, choice, when
+from flowc_targets.step_functions.states import RUN, VERDICT, State, catch, choice, when
 
 if TYPE_CHECKING:
     from flowc.ir.layout import LoopFacts
     from flowc.source.stack_model import StoreSpec
-
     from flowc_targets.step_functions.machine import Builder, Frame
 
 EVENTS_PER_UNIT = 6
@@ -71,17 +71,17 @@ def indices_of(facts: LoopFacts) -> int:
 
 
 def add_loop(
-    build: Builder, frame: Frame, facts: LoopFacts, place: Place, following: str | None
+    build: Builder, frame: Frame, facts: LoopFacts, scope: str, following: str | None
 ) -> None:
     """Add the states of a loop: open, choose, range, map, close."""
     names = build.names
     close = names.unit(facts.close)
     unit = build.layout.units[facts.open]
     if not build.layout.scopes.get(facts.path):
-        build.lambda_unit(frame, unit, place, close)  # nothing in the body is needed
+        build.lambda_unit(frame, unit, scope, close)  # nothing in the body is needed
     else:
         some = names.helper(facts.path, "any?")
-        build.lambda_unit(frame, unit, place, some, after_death=close, answers=True)
+        build.lambda_unit(frame, unit, scope, some, after_death=close, answers=True)
         each = names.unit(facts.path)
         bucket = Bucket.of(build.store)
         units = len(build.layout.scopes[facts.path])
@@ -94,9 +94,9 @@ def add_loop(
             few = {"Variable": _COUNT, "NumericLessThanEquals": most}
             frame.states[some] = choice([when([_GO, _SOME, few], items)], close)
             frame.add(items, _range(), each)
-            frame.add(each, _inline(build, facts, place), close)
+            frame.add(each, _inline(build, facts, scope), close)
         frame.states[each]["Catch"] = catch(close)
-    build.lambda_unit(frame, build.close_of(facts), place, following)
+    build.lambda_unit(frame, build.close_of(facts), scope, following)
 
 
 _COUNT = f"{VERDICT}.count"
@@ -112,29 +112,24 @@ def _range() -> State:
     }
 
 
-def _inline(build: Builder, facts: LoopFacts, place: Place) -> State:
+def _inline(build: Builder, facts: LoopFacts, scope: str) -> State:
     index = "$$.Map.Item.Value"
-    selector: State = {
-        "scope.$": f"States.Format('{{}}', {index})"
-        if place.is_root
-        else f"States.Format('{{}}/{{}}', $.scope, {index})"
-    }
-    if place.run.startswith("$."):
-        selector |= {"run.$": place.run, "started.$": place.started, "name.$": place.name}
-    inner = Place(place.run, place.started, place.name, facts.path)
+    outer = f"States.Format('{{}}/{{}}', $.scope, {index})"
     return {
         "Type": "Map",
         "ItemsPath": "$.indices.list",
-        "ItemSelector": selector,
+        "ItemSelector": {"run.$": RUN, "scope.$": _FIRST if scope == ROOT else outer},
         "MaxConcurrency": min(facts.concurrency, INLINE_CONCURRENCY),
-        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **build.body(facts, inner)},
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **build.body(facts)},
         "ResultPath": None,
     }
 
 
+_FIRST = "States.Format('{}', $$.Map.Item.Value)"
+"""The index of an outermost loop as text."""
+
+
 def _distributed(build: Builder, facts: LoopFacts, bucket: Bucket) -> State:
-    # The iteration is another execution: what the run is called comes in its input.
-    body = build.body(facts, Place("$.run", "$.started", "$.name", facts.path))
     return {
         "Type": "Map",
         "ItemReader": {
@@ -142,18 +137,13 @@ def _distributed(build: Builder, facts: LoopFacts, bucket: Bucket) -> State:
             "ReaderConfig": {"InputType": "JSON", "MaxItemsPath": _COUNT},
             "Parameters": {"Bucket": bucket.name, "Key": bucket.indices_key(indices_of(facts))},
         },
-        "ItemSelector": {
-            "scope.$": "States.Format('{}', $$.Map.Item.Value)",
-            "run.$": "$$.Execution.Id",
-            "started.$": "$$.Execution.StartTime",
-            "name.$": "$$.Execution.Name",
-        },
+        "ItemSelector": {"run.$": RUN, "scope.$": _FIRST},
         "MaxConcurrency": facts.concurrency,
         # The shim judges items; a child that failed all the same leaves steps to be settled.
         "ToleratedFailurePercentage": 100.0,
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-            **body,
+            **build.body(facts),
         },
         "ResultPath": None,
     }

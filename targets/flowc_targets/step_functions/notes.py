@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, codes
-
 from flowc_targets.step_functions.graph import Shape, shape_of
 from flowc_targets.step_functions.overlap import (
     AddedWait,
@@ -17,7 +16,6 @@ from flowc_targets.step_functions.overlap import (
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
-
     from flowc_targets.step_functions.series_parallel import Tree
 
 SHOWN = 10

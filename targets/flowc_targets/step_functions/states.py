@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowc_shim.contract.plan import ROOT
 from flowc_targets.step_functions.limits import TASK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_shim.contract.policies import Budget, Retry
-
     from flowc_targets.step_functions.compute import Job
 
 State = dict[str, Any]
@@ -62,42 +61,45 @@ SUBMISSION = {
 HELPER_RETRY = {
     "ErrorEquals": ["States.ALL"],
     "IntervalSeconds": 2,
-    "MaxAttempts": 5,
+    "MaxAttempts": 8,
     "BackoffRate": 2,
     "MaxDelaySeconds": 60,
     "JitterStrategy": "FULL",
 }
-"""Tasks that only read and commit: cheap to repeat, and much hangs on them."""
+"""Tasks that only read and commit: cheap to repeat, and much hangs on them. Errors of the service
+are among all; an entry of their own would make a long definition a tenth longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where states stand: how they name the run, and in which scope.
-
-    A child execution of a distributed Map has an id of its own, so the run comes in its input.
-    """
-
-    run: str = "$$.Execution.Id"
-    started: str = "$$.Execution.StartTime"
-    name: str = "$$.Execution.Name"
-    scope: str = ""
-
-    @property
-    def is_root(self) -> bool:
-        """Whether this is the outermost scope."""
-        return not self.scope
+RUN = "$.run"
+"""What the first state writes down once, and every map hands to its iterations: how the run is
+called (a child execution of a distributed Map has an id of its own), and which plan and version of
+the functions it began with. So an edit of the flow changes two lines of a definition, not all."""
 
 
-ROOT_PLACE = Place()
+def run_facts(plan: str, version: str) -> State:
+    """Return the first state: it writes :data:`RUN`."""
+    facts = {
+        "plan": plan,
+        "version": version,
+        "id.$": "$$.Execution.Id",
+        "started.$": "$$.Execution.StartTime",
+        "name.$": "$$.Execution.Name",
+    }
+    return {"Type": "Pass", "Parameters": facts, "ResultPath": RUN}
 
 
-def payload(plan: str, place: Place, op: str, unit: str | None, **more: Any) -> State:
+def payload(op: str, unit: str | None, scope: str, **more: Any) -> State:
     """Return the event of a shim. Keys that end in ``_path`` become paths."""
-    event: State = {"op": op, "plan": plan}
-    event |= {"run.$": place.run, "started.$": place.started, "name.$": place.name}
+    event: State = {
+        "op": op,
+        "plan.$": f"{RUN}.plan",
+        "run.$": f"{RUN}.id",
+        "started.$": f"{RUN}.started",
+        "name.$": f"{RUN}.name",
+    }
     if unit is not None:
         event["unit"] = unit
-    if not place.is_root:
+    if scope != ROOT:
         event["scope.$"] = "$.scope"
     for key, value in more.items():
         event[f"{key[:-5]}.$" if key.endswith("_path") else key] = value
@@ -109,7 +111,11 @@ def lambda_task(function: str, event: State, retry: list[State], *, answers: boo
     state: State = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
-        "Parameters": {"FunctionName": function, "Payload": event},
+        "Parameters": {
+            "FunctionName": function,
+            "Qualifier.$": f"{RUN}.version",
+            "Payload": event,
+        },
         "TimeoutSeconds": TASK_SECONDS,
     }
     if answers:
@@ -120,15 +126,15 @@ def lambda_task(function: str, event: State, retry: list[State], *, answers: boo
     return state
 
 
-def batch_task(job: Job, name: str, line: str, place: Place, seconds: float | None) -> State:
+def batch_task(job: Job, name: str, line: str, seconds: float | None) -> State:
     """Return a task that runs a Batch job to its end; ``line``: see :func:`command`."""
     parameters: State = {
         "JobName": name,
-        "JobDefinition": job.name,
+        "JobDefinition.$": f"States.Format('{job.base}-{{}}', {RUN}.version)",
         "JobQueue": job.queue,
         "ContainerOverrides": {
             "Command.$": line,
-            "Environment": [{"Name": "FLOWC_RUN_NAME", "Value.$": place.name}],
+            "Environment": [{"Name": "FLOWC_RUN_NAME", "Value.$": f"{RUN}.name"}],
         },
     }
     if seconds is not None:
@@ -211,14 +217,15 @@ def literal(text: str) -> str:
     return f"'{escaped}'"
 
 
-def command(arguments: list[str], place: Place) -> str:
+def command(unit: str, scope: str) -> str:
     """Return the intrinsic function that makes the command of a Batch job.
 
     No argument may be empty (Batch refuses it), so the root scope is left out.
     """
-    parts = [literal(argument) for argument in arguments]
-    parts += [literal("--run"), f"States.Format('{{}}@{{}}', {place.run}, {place.started})"]
-    if not place.is_root:
+    parts = [literal(word) for word in ("flowc-shim", "run-unit", "--unit", unit, "--plan")]
+    parts += [f"{RUN}.plan", literal("--run")]
+    parts += [f"States.Format('{{}}@{{}}', {RUN}.id, {RUN}.started)"]
+    if scope != ROOT:
         parts += [literal("--scope"), "$.scope"]
     return f"States.Array({', '.join(parts)})"
 
