@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,41 +103,67 @@ def run_local(case: Case, granularity: str, folder: Path, store: str = "") -> Ob
         return observe(compilation.plan, session.store, result.run)
 
 
-def run_step_functions(
-    case: Case, granularity: str, folder: Path, engine: Any, compute: str | None = None
-) -> Observed:
-    """Run a case's emitted state machine on moto's interpreter, a shim process per task."""
-    store = f"file://{folder / 'store'}"
-    (folder / "store").mkdir(exist_ok=True)
-    # compiled for a store that Lambda could share; the process gets a folder in its place
-    compilation = compile_case(
-        case, "step-functions", granularity, store="s3://conformance/state", compute=compute
-    )
-    target = find_target("step-functions", Diagnostics())
-    assert target is not None
-    files = target.emit(compilation)
-    definition = json.loads(files["state-machine.asl.json"])
-    plan = folder / "plan.json"
-    plan.write_text(json.dumps(compilation.plan.to_json()), encoding="utf-8")
-    environ = {
-        "FLOWC_STORE": store,
-        "FLOWC_PLAN": str(plan),
-        PYTHON_PATH: str(HERE / "python"),
-    }
-    with engine.environment(environ):
-        result = engine.run(definition, {"input": run_input(case, folder)}, timeout=120)
-    opened = open_store(store)
-    try:
-        return observe(compilation.plan, opened, _run_of(opened, result))
-    finally:
-        opened.close()
+class StepFunctions:
+    """moto's interpreter with a shim process per task; Lambda functions and Batch jobs alike."""
+
+    def __init__(self) -> None:
+        from tests.engines.step_functions.engine import StepFunctionsEngine
+
+        self._environ: dict[str, str] = {}
+        self._engine = StepFunctionsEngine(self._function, job_command=self._job)
+
+    def __enter__(self) -> StepFunctions:
+        self._engine.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._engine.__exit__(*exception)
+
+    def _function(self, _name: str, _event: Any) -> tuple[list[str], dict[str, str]]:
+        program = HERE.parent / "targets/step_functions/function.py"
+        return [sys.executable, str(program)], self._environ
+
+    def _job(self, _name: str, body: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+        command = list(body["containerOverrides"]["command"])
+        assert command[0] == "flowc-shim", command
+        return [sys.executable, "-m", "flowc_shim", *command[1:]], self._environ
+
+    def run(
+        self, case: Case, granularity: str, folder: Path, compute: str | None = None
+    ) -> Observed:
+        """Run a case's emitted state machine and read back what became of it."""
+        # compiled for a store that Lambda could share; the processes get a folder in its place
+        compilation = compile_case(
+            case, "step-functions", granularity, store="s3://conformance/state", compute=compute
+        )
+        target = find_target("step-functions", Diagnostics())
+        assert target is not None
+        definition = json.loads(target.emit(compilation)["state-machine.asl.json"])
+        plan = folder / "plan.json"
+        plan.write_text(json.dumps(compilation.plan.to_json()), encoding="utf-8")
+        (folder / "store").mkdir()
+        store = f"file://{folder / 'store'}"
+        self._environ = {
+            "FLOWC_STORE": store,
+            "FLOWC_PLAN": str(plan),
+            PYTHON_PATH: str(HERE / "python"),
+        }
+        result = self._engine.run(definition, {"input": run_input(case, folder)}, timeout=120)
+        opened = open_store(store)
+        try:
+            observed = observe(compilation.plan, opened, _run_of(opened, result))
+        finally:
+            opened.close()
+        succeeded = observed.outcome in ("succeeded", "skipped")
+        assert (result.status == "SUCCEEDED") == succeeded, result.report()
+        return observed
 
 
 def _run_of(store: StateStore, result: Any) -> str:
     from urllib.parse import unquote
 
     runs = {key.split("/")[1] for key in store.list("runs")}
-    assert len(runs) == 1, f"{len(runs)} runs in the store; execution: {result}"
+    assert len(runs) == 1, f"{len(runs)} runs in the store; {result.report()}"
     return unquote(runs.pop())
 
 

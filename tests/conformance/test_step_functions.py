@@ -1,0 +1,26 @@
+"""Every case on the emitted state machine, executed with a shim process per task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conformance.engines import StepFunctions
+from conformance.model import Case, differences, load_cases
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[StepFunctions]:
+    with StepFunctions() as made:
+        yield made
+
+
+@pytest.mark.parametrize("granularity", ["step", "auto"])
+@pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.slug)
+def test_step_functions(
+    case: Case, granularity: str, engine: StepFunctions, tmp_path: Path
+) -> None:
+    assert differences(case, engine.run(case, granularity, tmp_path)) == []
