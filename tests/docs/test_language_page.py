@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from flowc.targets import find_target
 from flowc_targets.local.run import RunResult, open_session
 
 PAGE = Path(__file__).parents[2] / "docs" / "language.md"
+SHIM = Path(__file__).parents[2] / "runtime_shim" / "flowc_shim"
+MAKERS = {"user_error", "final_error", "platform_error", "ErrorInfo"}
 EXAMPLES = examples_of(PAGE)
 FLOWS = [example for example in EXAMPLES if example.kind == "flow"]
 STACK = next(example for example in EXAMPLES if example.kind == "stack")
@@ -87,6 +90,56 @@ def test_stack_and_project(example: Example) -> None:
     else:
         assert decode_project(document, diagnostics, {}), messages(diagnostics)
     assert codes(diagnostics) == sorted(example.says.get("diagnostics", [])), messages(diagnostics)
+
+
+REFUSED = {
+    "`$state`": "output: {$state: x}",
+    "`$iteration`": "output: {$iteration: true}",
+    "`$trigger`": "output: {$trigger: date}",
+    "`$artifact`": "output: {$artifact: x}",
+    "`trigger` in expressions": "output: {$expr: trigger.date}",
+    "`state` in expressions": "output: {$expr: state.x}",
+    "flow `timeout`": "timeout: 5m",
+    "`finally`": "finally: []",
+    "`while`": "steps: [{id: a, while: {}}]",
+    "`flow`": "steps: [{id: a, flow: x}]",
+    "`await`": "steps: [{id: a, await: {}}]",
+    "`cache`": "steps: [{id: a, component: /noop, cache: {}}]",
+    "`emit`": "steps: [{id: a, component: /noop, emit: {}}]",
+    "`collect`": "steps: [{id: a, foreach: {items: [], collect: records}, component: /noop}]",
+}
+"""What the page says is refused by name; an entry that is built must leave both."""
+
+
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
+def test_refused_by_name(text: str) -> None:
+    diagnostics = Diagnostics()
+    document = read(f"schema: flowc/v1\n{text}\n", PAGE.name, diagnostics)
+    flow = None if document is None else decode_flow(document, diagnostics)
+    if flow is not None and not diagnostics.has_errors:
+        analyse(flow, diagnostics)
+    assert "FC118" in codes(diagnostics), messages(diagnostics)
+
+
+def test_every_error_code_is_in_the_table() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    missing = {code for code in raised_codes() if f"`{code}`" not in page}
+    assert missing == set()
+
+
+def raised_codes() -> set[str]:
+    """Return the codes that the shim's sources spell out where they make an error."""
+    found = set()
+    for path in SHIM.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                place = {"ErrorInfo": 1}.get(node.func.id, 0)
+                if node.func.id not in MAKERS or len(node.args) <= place:
+                    continue
+                code = node.args[place]
+                if isinstance(code, ast.Constant):
+                    found.add(str(code.value))
+    return found
 
 
 def test_most_of_the_page_is_run() -> None:
