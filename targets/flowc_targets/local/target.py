@@ -29,7 +29,20 @@ class LocalTarget:
     limits: Mapping[str, int] = {"max_items": MAX_ITEMS}
 
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
-        """Report nothing: what the language allows runs here."""
+        """Report classes that only a cluster could bring up; all else runs here."""
+        from flowc.diagnostics import codes
+
+        used = {
+            cls.name: cls for call in compilation.placement.calls.values() for cls in call.classes
+        }
+        for cls in used.values():
+            if cls.deploy is not None:
+                diagnostics.report(
+                    codes.NOT_BUILT_YET,
+                    f"class `{cls.name}`: `deploy` is not built yet",
+                    cls.span,
+                    hint="give the class a `command` that starts its server, or a `url`",
+                )
 
     def open_session(
         self,
