@@ -25,22 +25,28 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
 from tests.engines.step_functions.moto_patches import patched
 from tests.engines.step_functions.processes import Process, Processes
 from tests.engines.step_functions.services import Batch, Command, Lambda, Services
+from werkzeug.serving import make_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -93,6 +99,20 @@ def _overrides(definition: str, body: dict[str, Any]) -> Command:
     return list((body.get("containerOverrides") or {}).get("command") or []), {}
 
 
+@contextmanager
+def _moto_server() -> Iterator[str]:
+    """Serve moto's state over HTTP: a ThreadedMotoServer that notices its end within 20 ms."""
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+
+
 class StepFunctionsEngine:
     """A context manager; one may serve many executions, and only one is open in a process."""
 
@@ -120,11 +140,7 @@ class StepFunctionsEngine:
             kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
             stack.enter_context(patch.dict(os.environ, kept, clear=True))
             stack.enter_context(mock_aws(config=CONFIG))
-            server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-            server.start()
-            stack.callback(server.stop)
-            host, port = server.get_host_and_port()
-            self.endpoint = f"http://{host}:{port}"
+            self.endpoint = stack.enter_context(_moto_server())
             self.processes = Processes(self._concurrency, kept | self.child_environment())
             functions = Lambda(self.processes, self._command, self._function_timeout)
             self.batch = Batch(self.processes, self._job_command)

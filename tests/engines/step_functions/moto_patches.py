@@ -47,12 +47,12 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
-from moto.stepfunctions.parser.asl.utils import boto_client, json_path
+from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 @functools.cache
@@ -212,23 +212,6 @@ def shared_clients() -> Iterator[None]:
 
 
 @contextmanager
-def cached_paths() -> Iterator[None]:
-    """Parse each JSONPath once: moto builds a parser for every read of every path."""
-    lock = threading.Lock()
-    parse: Callable[[str], Any] = json_path.parse
-    parsed: dict[str, Any] = {}
-
-    def cached(path: str) -> Any:
-        with lock:
-            if path not in parsed:
-                parsed[path] = parse(path)
-            return parsed[path]
-
-    with patch.object(json_path, "parse", cached):
-        yield
-
-
-@contextmanager
 def scaled_time(factor: float) -> Iterator[None]:
     """Multiply the delays of Wait and Retry, and poll `.sync` jobs every 20 ms."""
 
@@ -257,7 +240,6 @@ PATCHES = {
         missing_variables,
         prompt_stop,
         shared_clients,
-        cached_paths,
     )
 }
 
