@@ -113,7 +113,8 @@ def _plain(text: str) -> Any:
     document = read(text, "", Diagnostics())
     if document is None:
         raise UpdateError("the rewritten file cannot be read")
-    return document.root
+    # By way of text: aliases are one object here, and would change together.
+    return json.loads(json.dumps(document.root))
 
 
 def _exact(value: Any) -> str:

@@ -10,6 +10,10 @@ from pathlib import Path  # noqa: TC003 (typer reads the annotations at run time
 from typing import Annotated, Literal
 
 import typer
+import typer.core
+
+# Rich costs 60 ms for a help page, and with it defaults are shown escaped (`\[default: …]`).
+typer.core.HAS_RICH = False
 
 app = typer.Typer(
     name="flowc",

@@ -30,10 +30,17 @@ def run_check(
     wanted = _targets(session, targets)
     for loaded, choices in _flows(session, flow, choice):
         _check_flow(session, loaded, choices, wanted, granularity, explicit=bool(targets))
+    session.diagnostics = _once(session.diagnostics)
     code = session.report(format, sys.stdout)
     if code == 0 and format == "human" and not session.diagnostics.found:
         print("no problems found")
     return code
+
+
+def _once(diagnostics: Diagnostics) -> Diagnostics:
+    """Return each finding once, though several environments and targets may say it."""
+    found = {(one.code, one.message, one.primary): one for one in reversed(diagnostics.found)}
+    return Diagnostics(list(reversed(found.values())))
 
 
 def _targets(session: Session, names: list[str]) -> list[Target]:
