@@ -5,8 +5,8 @@ of a ``Par`` know nothing of each other. A graph whose order is *series-parallel
 such tree, and it is found: unconnected pieces become a ``Par``, and where everything before a
 point precedes everything behind it, a ``Seq``. What has neither (the smallest such graph is the
 "N": a → c, b → c, b → d) gets a barrier. A barrier is a cut of the piece into two; among the cuts
-at hand the one is taken that lengthens the longest way least, and then the one that makes the
-fewest pairs of units wait for each other that need not.
+at hand the one is taken that lengthens the longest way least, and then the one that orders the
+smallest share of the pairs across it that need no order.
 
 Nothing here recurses over the graph, no unit is duplicated, and equal input gives equal output.
 """
@@ -214,7 +214,7 @@ class _Piece:
             sorted(range(count), key=lambda i: (longest - height[i], i)),  # latest start
         ]
         margin = 0 if count <= _EXHAUSTIVE else count // 4
-        best: tuple[int, int, int] | None = None
+        best: tuple[int, float, int] | None = None
         found: tuple[list[int], int] = (candidates[0], count // 2)
         for order in candidates:
             tail = [0] * (count + 1)
@@ -228,7 +228,10 @@ class _Piece:
                 ordered += downs[index] - ups[index]
                 if not margin < k < count - margin:
                     continue
-                cost = (head + tail[k] - longest, k * (count - k) - ordered, abs(count - 2 * k))
+                # The share of pairs that get an order, not their number: that would favour cutting
+                # off the ends, one unit at a time, and making layers of it all.
+                added = 1 - ordered / (k * (count - k))
+                cost = (head + tail[k] - longest, added, abs(count - 2 * k))
                 if best is None or cost < best:
                     best, found = cost, (order, k)
         return found

@@ -1,0 +1,99 @@
+"""Compilations for Step Functions from texts, and what is in their files."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from flowc.diagnostics import Diagnostics
+from flowc.driver import Options, compile_flow
+from flowc.source.decode_flow import decode_flow
+from flowc.source.decode_stack import decode_stacks
+from flowc.source.yaml_reader import read
+from flowc_targets.step_functions import TARGET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.target import Compilation
+
+STACK = """
+state_store: s3://bucket/state
+plugins:
+  builtin: {type: builtin}
+  served: {type: stepflow, url: "http://components:8080"}
+  inside: {type: python, module: conformance_components}
+resources:
+  large: {cpu: 2, memory: 8Gi, compute: batch, queue: big}
+  gpu: {cpu: 8, memory: 32Gi, gpu: 1, gpu_type: a100, preemptible: true, compute: batch, queue: gpus}
+routes:
+  "/t/{*component}": [{plugin: inside}]
+  "/builtin/{component}": [{plugin: builtin}]
+  "/{*component}": [{plugin: served}]
+"""
+
+
+def diagnose(
+    flow: str, stack: str = STACK, /, **options: Any
+) -> tuple[Compilation | None, Diagnostics]:
+    """Return the compilation, or None, and what was found."""
+    diagnostics = Diagnostics()
+    text = textwrap.dedent(flow)
+    if "schema:" not in text:
+        text = f"schema: flowc/v1\nname: orders\n{text}"
+    document = read(text, "flow.yaml", diagnostics)
+    stack_document = read(textwrap.dedent(stack), "stack.yaml", diagnostics)
+    assert document is not None and stack_document is not None
+    source = decode_flow(document, diagnostics)
+    stacks = decode_stacks(stack_document, diagnostics, {})
+    diagnostics.raise_errors()
+    assert source is not None
+    found = compile_flow(source, stacks["default"], TARGET, Options(**options), diagnostics)
+    return found, diagnostics
+
+
+def compiled(flow: str, stack: str = STACK, /, **options: Any) -> Compilation:
+    """Return the compilation of a flow that Step Functions runs."""
+    compilation, diagnostics = diagnose(flow, stack, **options)
+    assert compilation is not None, [(d.code.number, d.message) for d in diagnostics]
+    return compilation
+
+
+def emitted(flow: str, stack: str = STACK, /, **options: Any) -> dict[str, Any]:
+    """Return the emitted files, parsed."""
+    files = TARGET.emit(compiled(flow, stack, **options))
+    return {name: json.loads(text) for name, text in files.items()}
+
+
+def machine(flow: str, stack: str = STACK, /, **options: Any) -> dict[str, Any]:
+    """Return the state machine."""
+    found: dict[str, Any] = emitted(flow, stack, **options)["state-machine.asl.json"]
+    return found
+
+
+def all_states(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every state of a machine, nested ones too."""
+    for name, state in definition["States"].items():
+        yield name, state
+        for inner in [*state.get("Branches", ()), state.get("ItemProcessor")]:
+            if inner is not None:
+                yield from all_states(inner)
+
+
+def states(flow: str, stack: str = STACK, /, **options: Any) -> dict[str, dict[str, Any]]:
+    """Return all states of the machine by name."""
+    found = list(all_states(machine(flow, stack, **options)))
+    assert len(dict(found)) == len(found), "a name is used twice"
+    return dict(found)
+
+
+def chain(count: int) -> str:
+    """Return a flow of ``count`` steps in a row."""
+    steps = [
+        {"id": f"s{i}", "component": "/f", "input": {"$step": f"s{i - 1}"} if i else 1}
+        for i in range(count)
+    ]
+    return json.dumps(
+        {"schema": "flowc/v1", "name": "chain", "steps": steps, "output": {"$step": f"s{count - 1}"}}
+    )

@@ -1,0 +1,23 @@
+"""Stands for Lambda's runtime: one event from stdin to the handler, its answer or error out."""
+
+import json
+import sys
+
+from flowc_shim.aws_lambda import handle
+
+TYPED_ERROR = 70
+
+
+def main() -> int:
+    event = json.load(sys.stdin)
+    try:
+        answer = handle(event)
+    except Exception as error:
+        print(json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}))
+        return TYPED_ERROR
+    print(json.dumps(answer))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
