@@ -34,9 +34,18 @@ def server_python(version: str) -> Path:
 
     Safe to call from several processes at once: one makes it, the others wait.
     """
-    requirements = Path(__file__).with_name(f"requirements-{version}.txt")
+    return python_with(
+        Path(__file__).with_name(f"requirements-{version}.txt"), f"stepflow-{version}"
+    )
+
+
+def python_with(requirements: Path, name: str) -> Path:
+    """Return the Python of a virtual environment ``name`` with exactly ``requirements`` in it.
+
+    Raises subprocess.CalledProcessError if they cannot be installed.
+    """
     key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = cache_folder() / f"stepflow-{version}-{key}"
+    folder = cache_folder() / f"{name}-{key}"
     python = folder / "bin" / "python"
     complete = folder / "complete"
     if complete.exists():
