@@ -125,7 +125,8 @@ class _Decoder:
         return ""
 
     def _path(self, raw: dict[str, Any], key: str) -> Path:
-        if key == "path" and raw.get(key) is None:
+        optional = key == "path" or (key == "$input" and self.spelling is Spelling.MODERN)
+        if optional and raw.get(key) is None:
             return ()
         text = self._text(raw, key)
         try:

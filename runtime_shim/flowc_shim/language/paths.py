@@ -1,8 +1,9 @@
 """Paths into values: Stepflow's JSON path subset.
 
 A text without a leading ``$`` is *one bare field name* (``a.b`` is the field called ``a.b``).
-With ``$``: ``.name``, ``[0]``, ``["name"]``, ``['name']``. No wildcards, slices, negative indexes
-or escapes. The empty text and ``$`` are the whole value.
+With ``$``: ``.name``, ``[0]``, ``["name"]``, ``['name']``; a name after a dot goes on to the next dot
+or bracket, whatever letters it has, quotes and ``*`` apart. No wildcards, slices, negative indexes or
+escapes. The empty text and ``$`` are the whole value.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from flowc_shim.contract.json_types import Json
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_PART = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]+)\]|\["([^"]*)"\]|\['([^']*)'\]""")
+_PART = re.compile(r"""\.([^.\[\]"'*]+)|\[([0-9]+)\]|\["([^"]*)"\]|\['([^']*)'\]""")
 
 
 class PathSyntaxError(ValueError):
