@@ -181,3 +181,16 @@ def test_unreadable_files(flowc, folder: Path):
     assert "not UTF-8" in flowc("check", "flow.yaml", "--target", "local").out
     (folder / "dir.yaml").mkdir()
     assert "FC003" in flowc("check", "dir.yaml", "--target", "local").out
+
+
+def test_variables_that_no_flow_has(flowc, write):
+    one = (
+        "schema: flowc/v1\nschemas: {type: object, properties: {variables: {type: object, "
+        "properties: {mine: {}}}}}\noutput: {$variable: mine, default: 1}\n"
+    )
+    project = PROJECT.replace("{stack: here}", "{stack: here, variables: {mine: 1, yours: 2}}")
+    write(flowc_yaml=project, stack_yaml=STACK, one_yaml=one, two_yaml=GOOD)
+    ran = flowc("check", "--format", "json")
+    (found,) = [json.loads(line) for line in ran.out.splitlines()]
+    assert (found["code"], found["file"], found["line"]) == ("FC208", "flowc.yaml", 7)
+    assert flowc("check", "one").code == 0, "one flow cannot tell"

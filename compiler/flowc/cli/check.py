@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from flowc.cli.session import Session, check_target
 from flowc.diagnostics import Diagnostic, Diagnostics, Severity, codes
 from flowc.driver import compile_program
+from flowc.ir.resolve import resolve
 from flowc.loading import PROJECT_FILE, Choice, LoadedFlow, Place
+from flowc.placing.variables import variable_names
 from flowc.targets import all_targets, find_target
 
 if TYPE_CHECKING:
@@ -28,7 +31,10 @@ def run_check(
     """Check one flow, or every flow of the project in every environment; return the exit code."""
     session = Session(lenient)
     wanted = _targets(session, targets)
-    for loaded, choices in _flows(session, flow, choice):
+    flows = _flows(session, flow, choice)
+    if flow is None:
+        _check_names([loaded for loaded, _ in flows], session)
+    for loaded, choices in flows:
         _check_flow(session, loaded, choices, wanted, granularity, explicit=bool(targets))
     session.diagnostics = _once(session.diagnostics)
     code = session.report(format, sys.stdout)
@@ -76,6 +82,29 @@ def _choices(project: Project, choice: Choice) -> list[Choice]:
     if choice.environment is not None or choice.stack is not None or not project.environments:
         return [choice]
     return [Choice(name, choice.stack_file, None) for name in project.environments]
+
+
+def _check_names(flows: list[LoadedFlow], session: Session) -> None:
+    """Report variables of environments that no flow of the project has.
+
+    One flow cannot tell: an environment serves them all.
+    """
+    project = flows[0].project if flows else None
+    if project is None or len(flows) != len(project.flows):
+        return  # a flow that could not be read may have them
+    known: set[str] = set()
+    for flow in flows:
+        known |= variable_names(resolve(flow.source, Diagnostics()))
+    for environment in project.environments.values():
+        for name in environment.variables:
+            if name not in known:
+                near = get_close_matches(name, sorted(known), n=1)
+                session.diagnostics.report(
+                    codes.UNKNOWN_VARIABLE,
+                    f"`{name}` in environment `{environment.name}` is not a variable of any flow",
+                    environment.variable_spans.get(name),
+                    hint=f"write `{near[0]}`" if near else "remove it, or declare it in a flow",
+                )
 
 
 def _check_flow(

@@ -85,6 +85,11 @@ def resolve_variables(
     return resolved
 
 
+def variable_names(program: Program) -> set[str]:
+    """Return the names of all variables of ``program``, declared or only used with a default."""
+    return {variable.name for variable in (*program.variables, *_undeclared(program))}
+
+
 def secret_name(value: Json) -> str | None:
     """Return the name in ``{secret: name}``, None for any other value."""
     if isinstance(value, dict) and set(value) == {"secret"} and isinstance(value["secret"], str):
