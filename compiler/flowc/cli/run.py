@@ -69,7 +69,7 @@ def run_run(request: RunRequest) -> int:
         return 1
     gc.enable()  # from here on the process lives as long as the flow does
     target = find_target(LOCAL, session.diagnostics)
-    assert target is not None  # noqa: S101 (it compiled)
+    assert target is not None, "it compiled"
     with open_session(target, compilation, overrides=sets) as running:
         if request.items is not None:
             return _run_items(running, inputs, request)
