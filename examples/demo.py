@@ -30,7 +30,18 @@ def main() -> None:
     flowc("check", flow, "--stack-file", stacks)
     for stack, target in (("cluster", "argo"), ("aws", "step-functions")):
         folder = str(OUT / "score-images" / target)
-        flowc("build", flow, "--stack-file", stacks, "--stack", stack, "--target", target, "-o", folder)
+        flowc(
+            "build",
+            flow,
+            "--stack-file",
+            stacks,
+            "--stack",
+            stack,
+            "--target",
+            target,
+            "-o",
+            folder,
+        )
     flowc("run", flow, "--stack-file", stacks, "--stack", "laptop", "--input", '{"rows": 8}')
     print("\nThe files that were written:")
     for path in sorted((OUT / "score-images").rglob("*")):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 MARKS = {"passed": "ok", "failed": "FAIL", "skipped": "skip"}
 COLUMNS = {
@@ -54,6 +56,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("conformance")
     terminalreporter.write_line(f"{'':<64}" + "".join(f"{COLUMNS[c]:>12}" for c in used))
     for case, row in sorted(rows.items()):
-        terminalreporter.write_line(f"{case[:63]:<64}" + "".join(f"{row.get(c, '-'):>12}" for c in used))
+        terminalreporter.write_line(
+            f"{case[:63]:<64}" + "".join(f"{row.get(c, '-'):>12}" for c in used)
+        )
     differing = sum(1 for row in rows.values() if any(mark != "ok" for mark in row.values()))
     terminalreporter.write_line(f"{len(rows)} cases, {differing} with a differing cell")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from flowc.diagnostics import Diagnostics
-from flowc.ir.layout import Layout
-from flowc.ir.model import Program
-from flowc.ir.placement import Placement
-from flowc_shim.contract.plan import Plan
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.diagnostics import Diagnostics
+    from flowc.ir.layout import Layout
+    from flowc.ir.model import Program
+    from flowc.ir.placement import Placement
+    from flowc_shim.contract.plan import Plan
 
 
 class Support(str, Enum):

@@ -28,7 +28,9 @@ def register_memory() -> None:
 def register_gpu() -> None:
     @server.component
     def embed(input: dict[str, Any]) -> dict[str, Any]:
-        return {"vectors": [[row["row"], row["value"], row["value"] ** 2] for row in input["table"]]}
+        return {
+            "vectors": [[row["row"], row["value"], row["value"] ** 2] for row in input["table"]]
+        }
 
     @server.component
     def score(input: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.json_types import Json
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
 
 _SHOWN_ERRORS = 3
 

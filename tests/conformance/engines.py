@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conformance.model import HERE, Case, Observed, run_input
 from flowc.diagnostics import Diagnostics
@@ -17,12 +15,17 @@ from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_stack import decode_stacks
 from flowc.source.stack_model import StoreSpec
 from flowc.source.yaml_reader import read
-from flowc.target import Compilation
 from flowc.targets import find_target
-from flowc_shim.contract.plan import Plan
 from flowc_shim.runner.journal import Journal
-from flowc_shim.stores.api import StateStore
 from flowc_shim.stores.open import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flowc.target import Compilation
+    from flowc_shim.contract.plan import Plan
+    from flowc_shim.stores.api import StateStore
 
 PYTHON_PATH = "PYTHONPATH"
 
@@ -59,9 +62,7 @@ def observe(plan: Plan, store: StateStore, run: str) -> Observed:
     assert end is not None, f"run {run} has no end record"
     outcomes: dict[str, str] = {}
     _outcomes(plan, journal, "", (), outcomes)
-    return Observed(
-        end.outcome.value, end.output, outcomes, dict(end.error) if end.error else None
-    )
+    return Observed(end.outcome.value, end.output, outcomes, dict(end.error) if end.error else None)
 
 
 def _outcomes(
@@ -165,5 +166,3 @@ def _run_of(store: StateStore, result: Any) -> str:
     runs = {key.split("/")[1] for key in store.list("runs")}
     assert len(runs) == 1, f"{len(runs)} runs in the store; {result.report()}"
     return unquote(runs.pop())
-
-

@@ -52,11 +52,7 @@ class Observed:
 
 def load_cases() -> list[Case]:
     """Return all cases in file order; names are unique."""
-    cases = [
-        _case(raw)
-        for path in sorted((HERE / "cases").glob("*.yaml"))
-        for raw in _read(path)
-    ]
+    cases = [_case(raw) for path in sorted((HERE / "cases").glob("*.yaml")) for raw in _read(path)]
     assert len({case.slug for case in cases}) == len(cases), "two cases have one name"
     return cases
 
@@ -73,7 +69,17 @@ def _case(raw: dict[str, Any]) -> Case:
     if raw.get("dialect") != "stepflow":
         flow = {"schema": "flowc/v1", **flow}
     expect = raw["expect"]
-    unknown = set(raw) - {"name", "flow", "input", "expect", "deaths", "slow", "dialect", "large_input", "refused"}
+    unknown = set(raw) - {
+        "name",
+        "flow",
+        "input",
+        "expect",
+        "deaths",
+        "slow",
+        "dialect",
+        "large_input",
+        "refused",
+    }
     assert not unknown, f"{raw['name']}: {unknown}"
     return Case(
         name=raw["name"],

@@ -6,21 +6,24 @@ import json
 import os
 import random
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
 from conformance.engines import StepFunctions, run_local
 from conformance.model import differences, load_cases
-from servers.stepflow_sdk import COMPONENT_SERVER, VERSIONS, server_python
-
-from flowc.driver import Options, compile_flow
 from flowc.diagnostics import Diagnostics
+from flowc.driver import Options, compile_flow
 from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_stack import decode_stacks
 from flowc.source.yaml_reader import read
 from flowc.targets import find_target
+from servers.stepflow_sdk import COMPONENT_SERVER, VERSIONS, server_python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 CASES = {case.name: case for case in load_cases()}
 
@@ -151,4 +154,3 @@ def test_sdk_version(version: str, tmp_path: Path) -> None:
 def test_every_named_case_exists() -> None:
     assert [name for name in [*BATCH, *STORES] if name not in CASES] == []
     assert len(BATCH) <= 15
-

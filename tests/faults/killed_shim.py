@@ -1,4 +1,4 @@
-"""A shim process that dies (kill -9) at its n-th write to the state store, before or after it lands."""
+"""A shim process that dies (kill -9) at its n-th write to the store, before or after it lands."""
 
 from __future__ import annotations
 

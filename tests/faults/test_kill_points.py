@@ -1,4 +1,4 @@
-"""kill -9 at every commit point of every unit: the run converges to what an undisturbed one gives."""
+"""kill -9 at every commit point of every unit: the run ends as one that nobody disturbed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
 from conformance.engines import compile_case, observe
 from conformance.model import Case, differences
-
-from flowc.target import Compilation
 from flowc_shim.contract.verdict import FINAL_CODES
 from flowc_shim.runner.keys import indices_text
 from flowc_shim.stores.open import open_store
+
+if TYPE_CHECKING:
+    from flowc.target import Compilation
 
 KILLED = -9
 PROGRAM = str(Path(__file__).with_name("killed_shim.py"))
@@ -44,7 +47,10 @@ FLOW = {
             "id": "d",
             "component": "/mock/greet",
             "input": {"name": "bob"},
-            "onError": {"action": "useDefault", "defaultValue": {"from": {"$step": "b", "path": "n"}}},
+            "onError": {
+                "action": "useDefault",
+                "defaultValue": {"from": {"$step": "b", "path": "n"}},
+            },
         },
     ],
     "output": {"loop": {"$step": "loop"}, "d": {"$step": "d"}},

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowc.cli.session import Session
 from flowc.diagnostics.render import render_human
 from flowc.loading import Choice
 from flowc.targets import find_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "golden"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
+from flowc_targets.step_functions.check_definition import check_definition
 from gates.argo_crds import validate_strict
 from gates.argo_validator import argo_validate
 from gates.asl_validator import asl_validate
 from golden.cases import GOLDEN
 
-from flowc_targets.step_functions.check_definition import check_definition
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ARGO = sorted(GOLDEN.glob("*/argo*"))
 MACHINES = sorted(GOLDEN.glob("*/step-functions*/state-machine.asl.json"))
@@ -30,7 +33,9 @@ def test_argos_own_validator() -> None:
     assert sum(f.kind == "WorkflowTemplate" for f in findings) == len(ARGO)
 
 
-@pytest.mark.parametrize("path", MANIFESTS, ids=lambda p: f"{p.parent.parent.name}-{p.parent.name}-{p.name}")
+@pytest.mark.parametrize(
+    "path", MANIFESTS, ids=lambda p: f"{p.parent.parent.name}-{p.parent.name}-{p.name}"
+)
 def test_strict_schemas(path: Path) -> None:
     for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
         assert validate_strict(document) == []

@@ -6,10 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
 from golden.cases import CASES, GOLDEN, ROOT, GoldenCase, build
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UPDATE = os.environ.get("FLOWC_UPDATE_GOLDEN") == "1"
 
@@ -36,11 +40,7 @@ def test_golden(case: GoldenCase) -> None:
 
 def test_no_orphans() -> None:
     wanted = {case.folder for case in CASES}
-    found = {
-        str(folder.relative_to(GOLDEN))
-        for folder in GOLDEN.glob("*/*")
-        if folder.is_dir()
-    }
+    found = {str(folder.relative_to(GOLDEN)) for folder in GOLDEN.glob("*/*") if folder.is_dir()}
     assert found - wanted == set()
 
 

@@ -31,11 +31,11 @@ project: leaks
 default_environment: dev
 flows: {leaky: {file: flow.yaml}}
 environments:
-  dev: {stack: laptop, variables: {password: "%s"}}
+  dev: {stack: laptop, variables: {password: "PLANTED"}}
   cluster: {stack: cluster, variables: {password: {secret: db-password}}}
   aws: {stack: aws, variables: {password: {secret: db-password}}}
-  wrong: {stack: cluster, variables: {password: "%s"}}
-""" % (SECRET, SECRET)
+  wrong: {stack: cluster, variables: {password: "PLANTED"}}
+""".replace("PLANTED", SECRET)
 STACK = """
 stacks:
   laptop: &laptop
@@ -91,7 +91,9 @@ def written(project: Path) -> str:
     )
 
 
-@pytest.mark.parametrize(("environment", "target"), [("cluster", "argo"), ("aws", "step-functions")])
+@pytest.mark.parametrize(
+    ("environment", "target"), [("cluster", "argo"), ("aws", "step-functions")]
+)
 def test_built_files_name_the_secret_only(project: Path, environment: str, target: str) -> None:
     done = flowc(project, "build", "leaky", "--env", environment, "--target", target, "-o", "out")
     assert done.returncode == 0, done.stderr

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from flowc.ir.layout import Layout
-from flowc.ir.model import Call, Program, Step
-from flowc.ir.placement import Placement
-from flowc_shim.contract.plan import Plan, PlanCall, PlanLoop, PlanStep, PlanUnit
-from flowc_shim.contract.json_types import Json
+from typing import TYPE_CHECKING
 
+from flowc.ir.model import Call, Program, Step
+from flowc_shim.contract.plan import Plan, PlanCall, PlanLoop, PlanStep, PlanUnit
+
+if TYPE_CHECKING:
+    from flowc.ir.layout import Layout
+    from flowc.ir.placement import Placement
+    from flowc_shim.contract.json_types import Json
 
 MAX_ITEMS = 25_000
 """Items of one loop that the language allows (section 7)."""
@@ -25,9 +28,7 @@ def build_plan(
     ``routes`` go in for flows that components submit at run time. ``max_items``: what the target
     can fan out; a loop that turns out larger fails before its first item.
     """
-    used = {
-        cls.name: cls for call in placement.calls.values() for cls in call.classes
-    }
+    used = {cls.name: cls for call in placement.calls.values() for cls in call.classes}
     classes = placement.stack.classes if routes is not None else used
     units = {
         unit.id: PlanUnit(unit.id, unit.kind, unit.scope, unit.steps, unit.after)

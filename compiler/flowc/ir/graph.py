@@ -29,7 +29,9 @@ def in_order(after: Edges) -> list[str]:
     and behind one, are left out.
     """
     position = {node: index for index, node in enumerate(after)}
-    waiting = {node: sum(1 for b in set(befores) if b in position) for node, befores in after.items()}
+    waiting = {
+        node: sum(1 for b in set(befores) if b in position) for node, befores in after.items()
+    }
     readers: dict[str, list[str]] = {node: [] for node in after}
     for node, befores in after.items():
         for before in dict.fromkeys(befores):

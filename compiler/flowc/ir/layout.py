@@ -7,18 +7,22 @@ are computed here, once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from flowc.diagnostics import Span
 from flowc.ir.graph import in_order
 from flowc.ir.model import Call, Loop, Program, Step
-from flowc.ir.placement import PlacedCall, Placement
-from flowc.source.model import Needs
-from flowc.source.stack_model import Profile
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
 from flowc_shim.language import values as v
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.diagnostics import Span
+    from flowc.ir.placement import PlacedCall, Placement
+    from flowc.source.model import Needs
+    from flowc.source.stack_model import Profile
 
 STEP = "step"
 AUTO = "auto"
@@ -92,7 +96,9 @@ def build_layout(program: Program, placement: Placement, granularity: str) -> La
         if scope != ROOT and program.steps[scope].guard == ():
             continue
         needed = [path for path in paths if program.steps[path].guard != ()]
-        groups = _chains(program, placement, needed) if granularity == AUTO else [[p] for p in needed]
+        groups = (
+            _chains(program, placement, needed) if granularity == AUTO else [[p] for p in needed]
+        )
         unit_of = {path: group[0] for group in groups for path in group}
         found: dict[str, Unit] = {}
         for group in groups:

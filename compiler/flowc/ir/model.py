@@ -6,16 +6,20 @@ are named by their *path*: the id behind the ids of the loops around it (``train
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from flowc.diagnostics import Span
-from flowc.source.model import At, Needs, SourceRetry, SourceVariable
-from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.plan import ROOT
-from flowc_shim.contract.policies import FAIL, OnError, Tolerance
-from flowc_shim.language import values as v
+from flowc_shim.contract.policies import FAIL, NO_TOLERANCE, OnError, Tolerance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.diagnostics import Span
+    from flowc.source.model import At, Needs, SourceRetry, SourceVariable
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.language import values as v
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Loop:
     items: v.Value | None = None
     product: tuple[tuple[str, v.Value], ...] = ()
     concurrency: int | v.VariableRef = 100
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = NO_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flowc.source.model import Needs
-from flowc.source.stack_model import ComponentClass, Profile, Stack
-from flowc_shim.contract.plan import Candidate, PlanVariable
 from flowc_shim.contract.policies import DEFAULT_RETRY, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.source.stack_model import ComponentClass, Profile, Stack
+    from flowc_shim.contract.plan import Candidate, PlanVariable
 
 IN_CONTAINER = frozenset({"python", "command", "container"})
 """Class types whose work is done in (or beside) the unit's own container."""

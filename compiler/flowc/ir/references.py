@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Span
 from flowc.source.text_spans import part_span
 from flowc_shim.language import references as shim
 from flowc_shim.language import values as v
-from flowc_shim.language.paths import Path
 from flowc_shim.language.references import expression_references
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flowc_shim.language.paths import Path
 
 __all__ = ["StepUse", "expression_references", "rewrite", "span_of", "step_uses"]
 

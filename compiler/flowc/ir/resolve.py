@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.model import Call, Loop, Program, Step
@@ -20,6 +20,9 @@ from flowc_shim.language.expressions import (
     parse,
     references,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_LOOP_DEPTH = 10
 _ROOT_NAMES = frozenset({"input", "vars", "run", "steps"})
@@ -86,7 +89,8 @@ class _Resolver:
         if len(loops) > MAX_LOOP_DEPTH:
             self.diagnostics.report(
                 codes.LOOPS_TOO_DEEP,
-                f"loop `{source.id.value}` is nested {len(loops)} deep; {MAX_LOOP_DEPTH} is the most",
+                f"loop `{source.id.value}` is nested {len(loops)} deep; "
+                f"{MAX_LOOP_DEPTH} is the most",
                 source.id.span,
                 hint="move the inner loops into fewer levels with `product`",
             )
@@ -120,9 +124,7 @@ class _Resolver:
         if when is not None:
             when = v.Condition(self._value(when.value, scope, path), when.test, when.at)
         default = source.on_error.default
-        on_error = (
-            OnError() if default is None else OnError(self._value(default, scope, path))
-        )
+        on_error = OnError() if default is None else OnError(self._value(default, scope, path))
         retry = source.retry
         if retry is not None and retry.condition is not None:
             condition = self._value(retry.condition, scope, path, {"error"})
@@ -167,7 +169,11 @@ class _Resolver:
         )
 
     def _value(
-        self, value: v.Value, scope: Scope, here: str | None, names: frozenset[str] | set[str] = frozenset()
+        self,
+        value: v.Value,
+        scope: Scope,
+        here: str | None,
+        names: frozenset[str] | set[str] = frozenset(),
     ) -> v.Value:
         return rewrite(value, lambda leaf: self._leaf(leaf, scope, here, names))
 

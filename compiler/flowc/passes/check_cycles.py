@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flowc.diagnostics import codes
 from flowc.ir.graph import cyclic_groups, shortest_cycle
-from flowc.ir.model import Program
-from flowc.passes.context import Context
+
+if TYPE_CHECKING:
+    from flowc.ir.model import Program
+    from flowc.passes.context import Context
 
 
 def scope_edges(program: Program, scope: str, kind: str = "reads") -> dict[str, list[str]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flowc.diagnostics import codes
 from flowc.ir.model import Call, Loop, Program, Step
 from flowc.ir.references import step_uses
 from flowc.passes.compute_skips import own_uses
-from flowc.passes.context import Context
-from flowc_shim.language import values as v
+
+if TYPE_CHECKING:
+    from flowc.passes.context import Context
+    from flowc_shim.language import values as v
 
 
 def check_skips(program: Program, ctx: Context) -> Program:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flowc.diagnostics import codes
-from flowc.ir.model import Program
-from flowc.passes.context import Context
+
+if TYPE_CHECKING:
+    from flowc.ir.model import Program
+    from flowc.passes.context import Context
 
 
 def check_unreachable(program: Program, ctx: Context) -> Program:
@@ -13,7 +17,8 @@ def check_unreachable(program: Program, ctx: Context) -> Program:
         if step.guard == ():
             ctx.diagnostics.report(
                 codes.UNREACHABLE_STEP,
-                f"step `{step.id}` never runs: neither the output nor a `mustExecute` step needs it",
+                f"step `{step.id}` never runs: "
+                "neither the output nor a `mustExecute` step needs it",
                 step.span,
                 hint="refer to it from `output`, set `mustExecute: true`, or remove it",
             )

@@ -9,18 +9,22 @@ itself is widened to "needed".
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
 from flowc.ir.graph import cyclic_groups, in_order
 from flowc.ir.model import Call, Loop, Program, Step
 from flowc.ir.references import step_uses
 from flowc.passes.check_cycles import scope_edges
-from flowc.passes.context import Context
 from flowc_shim.contract.plan import ROOT
-from flowc_shim.language import values as v
 from flowc_shim.language.encode import encode_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowc.passes.context import Context
+    from flowc_shim.language import values as v
 
 MAX_CLAUSES = 16
 """Conjunctions kept per guard; more than that and the step counts as always needed."""

@@ -6,13 +6,16 @@ Normative text: section 4 of ``docs/language.md``.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from flowc.ir.graph import in_order
 from flowc.ir.model import Call, Program, Step
 from flowc.ir.references import StepUse, step_uses
 from flowc.passes.check_cycles import scope_edges
-from flowc.passes.context import Context
 from flowc_shim.language import values as v
+
+if TYPE_CHECKING:
+    from flowc.passes.context import Context
 
 
 def compute_skips(program: Program, ctx: Context) -> Program:

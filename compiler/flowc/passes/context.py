@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from flowc.diagnostics import Diagnostics
 from flowc.ir.model import Program
+
+if TYPE_CHECKING:
+    from flowc.diagnostics import Diagnostics
 
 
 @dataclass(frozen=True, slots=True)

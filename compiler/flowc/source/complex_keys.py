@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import codes
-from flowc.source.fields import Decoding
 from flowc.source.located import Map, Seq
+
+if TYPE_CHECKING:
+    from flowc.source.fields import Decoding
 
 
 def refuse_complex_keys(value: Any, decoding: Decoding, *, but: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, codes
 from flowc.source.complex_keys import refuse_complex_keys
@@ -17,7 +17,11 @@ from flowc.source.model import At, SourceFlow, SourceStep
 from flowc.source.stepflow_classic import CLASSIC
 from flowc.source.stepflow_modern import MODERN
 from flowc.source.yaml_text import split_lines
-from flowc_shim.contract.json_types import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowc_shim.contract.json_types import Json
 
 
 def decode_flow(

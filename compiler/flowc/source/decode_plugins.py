@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Span, codes
 from flowc.source.decode_profiles import decode_class_resources
@@ -23,8 +22,12 @@ from flowc.source.stack_tables import (
     REFUSED_TYPES,
     REPLICAS,
 )
-from flowc_shim.contract.json_types import Json
 from flowc_shim.language.decode import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc_shim.contract.json_types import Json
 
 BUILTIN_COMPONENTS = (
     "/create_messages", "/eval", "/get_blob", "/iterate", "/load_file", "/map", "/noop", "/openai",

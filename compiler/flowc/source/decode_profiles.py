@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
 from flowc.source.decode_policies import decode_needs, decode_needs_or_profile
 from flowc.source.fields import Decoding, Fields, nearest
-from flowc.source.model import Needs
 from flowc.source.stack_model import Profile
 from flowc.source.stack_tables import PROFILE
 from flowc_shim.language.decode import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.source.model import Needs
 
 
 def decode_profiles(stack: Fields, decoding: Decoding) -> dict[str, Profile]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.source.complex_keys import refuse_complex_keys
@@ -25,8 +24,12 @@ from flowc.source.project_tables import (
     TRIGGER,
 )
 from flowc.source.secrets import decode_variables
-from flowc_shim.contract.json_types import Json
 from flowc_shim.language.decode import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.contract.json_types import Json
 
 
 def decode_project(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Span, codes
 from flowc.source.fields import Decoding, Fields, nearest
@@ -11,10 +10,14 @@ from flowc.source.located import Seq
 from flowc.source.model import At
 from flowc.source.stack_model import Route, Rule
 from flowc.source.stack_tables import CONDITION, RULE
-from flowc_shim.contract.json_types import Json
 from flowc_shim.language.decode import plain
 from flowc_shim.language.paths import PathSyntaxError, parse_path
 from flowc_shim.language.routes import RouteError, compile_routes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from flowc_shim.contract.json_types import Json
 
 
 def decode_routes(stack: Fields, classes: Iterable[str], decoding: Decoding) -> tuple[Route, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.source.complex_keys import refuse_complex_keys
@@ -17,7 +16,11 @@ from flowc.source.located import Document, Map
 from flowc.source.secrets import decode_variables
 from flowc.source.stack_model import Stack
 from flowc.source.stack_tables import IGNORED_SECTIONS, STACK, STACKS, TARGET_NAMES
-from flowc_shim.contract.json_types import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.contract.json_types import Json
 
 DEFAULT_STACK = "default"
 """The name of the one stack of a flat file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Span, codes
 from flowc.source.decode_policies import (
@@ -14,14 +15,16 @@ from flowc.source.decode_policies import (
     parse_positive,
     report_without_loop,
 )
-from flowc.source.fields import Fields
 from flowc.source.flow_schemas import decode_schema
-from flowc.source.flow_values import FlowDecoding
 from flowc.source.flowc_dialect import FOREACH, STEP_KINDS_LATER
 from flowc.source.model import At, SourceCall, SourceLoop, SourceStep
-from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.policies import FAIL
 from flowc_shim.language import values as v
+
+if TYPE_CHECKING:
+    from flowc.source.fields import Fields
+    from flowc.source.flow_values import FlowDecoding
+    from flowc_shim.contract.json_types import Json
 
 ITEM = "item"
 """The id of the one step that a loop over a component has inside."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flowc.diagnostics import Span, codes
 from flowc.source.fields import Decoding, Fields, describe, nearest
 from flowc.source.located import Map
 from flowc.source.secrets import decode_text_or_secret
 from flowc.source.stack_model import StoreSpec
 from flowc.source.stack_tables import STEPFLOW_STORE, STORAGE_CONFIG, STORE
-from flowc_shim.contract.json_types import Json
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
 
 STORE_OPTIONS = {
     "sqlite": (),

@@ -6,15 +6,18 @@ decoder knows dialects; see :class:`flowc.source.model.Facts`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Span, codes
 from flowc.source.fields import Decoding, Kind, Refusal, Shape, describe
 from flowc.source.located import Map, Seq
-from flowc.source.model import Facts
-from flowc_shim.language.forms import Spelling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc.source.model import Facts
+    from flowc_shim.language.forms import Spelling
 
 FLOWC_V1 = "flowc/v1"
 _MODERN_FORMS = ("$step", "$input", "$variable", "$if", "$coalesce")

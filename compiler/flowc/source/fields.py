@@ -8,13 +8,15 @@ one run finds all of them.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Code, Diagnostics, Severity, Span, codes
 from flowc.source.located import Map, Seq
 from flowc.source.model import At
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Span, codes
 from flowc.source.fields import Decoding, Fields, describe
 from flowc.source.located import Map
 from flowc.source.model import At, SourceVariable
 from flowc.source.stepflow_modern import SCHEMAS, SCHEMAS_PROPERTIES
-from flowc_shim.contract.json_types import Json
 from flowc_shim.language.decode import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.contract.json_types import Json
 
 
 @dataclass(slots=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc.diagnostics import Code, Span, codes
-from flowc.source.dialect import Dialect
 from flowc.source.fields import Decoding, Fields, describe
 from flowc.source.located import Map, Seq
 from flowc.source.model import At
@@ -15,7 +13,12 @@ from flowc.source.quantities import QuantityError
 from flowc.source.text_spans import content_span
 from flowc_shim.language import values as v
 from flowc_shim.language.decode import decode_value
-from flowc_shim.language.forms import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flowc.source.dialect import Dialect
+    from flowc_shim.language.forms import Problem
 
 T = TypeVar("T")
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Span, codes
-from flowc.source.fields import Decoding
 from flowc.source.located import Document, Map, Seq
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.source.fields import Decoding
 
 _REFERENCE = re.compile(r"\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^${}]*))?\})?")
 

@@ -6,10 +6,8 @@ decoders know (keys that exclude each other, names that must exist) is not in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from flowc.source.fields import Key, Shape
 from flowc.source.flowc_dialect import BUDGET, FLOWC, FOREACH, NEEDS, RETRY
 from flowc.source.project_tables import (
     BINDING,
@@ -40,6 +38,11 @@ from flowc.source.stack_tables import (
 )
 from flowc.source.stepflow_modern import SCHEMAS, SCHEMAS_PROPERTIES
 from flowc_shim.language.forms import Spelling, value_forms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.source.fields import Key, Shape
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]

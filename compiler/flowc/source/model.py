@@ -6,17 +6,19 @@ Three dialects decode into it; what distinguishes them from here on are explicit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from flowc.diagnostics import Span
-from flowc_shim.contract.json_types import Json
-from flowc_shim.contract.policies import FAIL, OnError, Tolerance
-from flowc_shim.language import values as v
+from flowc_shim.contract.policies import FAIL, NO_TOLERANCE, OnError, Tolerance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.diagnostics import Span
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.language import values as v
 
 T = TypeVar("T")
-NO_FAILURES = Tolerance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class SourceLoop:
     items: v.Value | None = None
     product: tuple[tuple[str, v.Value], ...] = ()
     concurrency: int | v.VariableRef = 100
-    tolerance: Tolerance = NO_FAILURES
+    tolerance: Tolerance = NO_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)

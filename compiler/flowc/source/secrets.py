@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Span, codes
 from flowc.source.fields import NAME, Decoding, Key, Shape, describe
 from flowc.source.located import Map
-from flowc_shim.contract.json_types import Json
 from flowc_shim.language.decode import plain
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
 
 SECRET = Shape("a secret", {"secret": Key(NAME, required=True)})
 

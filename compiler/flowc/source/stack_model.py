@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from flowc.diagnostics import Span
-from flowc.source.model import At, Needs
-from flowc_shim.contract.json_types import Json
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.diagnostics import Span
+    from flowc.source.model import At, Needs
+    from flowc_shim.contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

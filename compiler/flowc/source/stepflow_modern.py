@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
 from flowc.source.dialect import Dialect
@@ -23,6 +23,9 @@ from flowc.source.fields import (
 )
 from flowc.source.model import Facts
 from flowc_shim.language.forms import Spelling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 VALUE = described_by("value", "a value")
 STEP_LIST = Kind(

@@ -7,9 +7,12 @@ the place where they begin.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def content_span(lines: Sequence[str], span: Span, text: str) -> Span:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from flowc_shim.contract.json_types import Json
-from flowc_shim.stores.api import StateStore
 from flowc_shim.stores.blobs import get_blob, put_blob
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.stores.api import StateStore
 
 SHARED_PREFIX = "shared"
 """Blobs of component servers: the service does not know from which run a request comes."""

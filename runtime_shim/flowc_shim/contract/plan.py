@@ -6,18 +6,28 @@ digest of its canonical JSON; the shim checks that digest before it trusts a pla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.json_types import Json
-from flowc_shim.contract.policies import DEFAULT_RETRY, FAIL, OnError, Retry, Tolerance
+from flowc_shim.contract.policies import (
+    DEFAULT_RETRY,
+    FAIL,
+    NO_TOLERANCE,
+    OnError,
+    Retry,
+    Tolerance,
+)
 from flowc_shim.language import values as v
 from flowc_shim.language.canonical import digest
 from flowc_shim.language.decode import decode_value
-from flowc_shim.language.forms import Spelling
 from flowc_shim.language.encode import encode_value
+from flowc_shim.language.forms import Spelling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.contract.json_types import Json
 
 PLAN_VERSION = 1
 ROOT = ""
@@ -58,7 +68,7 @@ class PlanLoop:
     items: v.Value | None = None
     product: tuple[tuple[str, v.Value], ...] = ()
     concurrency: int = 100
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = NO_TOLERANCE
     max_items: int = 25_000
 
 
@@ -104,7 +114,7 @@ class PlanUnit:
 
 @dataclass(frozen=True, slots=True)
 class PlanVariable:
-    """Where a variable's value comes from: ``value`` if given, else ``secret``, ``env``, ``default``.
+    """Where a variable gets its value: ``value`` if given, or secret, environment, default.
 
     ``has_value``/``has_default`` tell null from absent.
     """

@@ -8,8 +8,8 @@ from typing import Any
 from flowc_shim.contract.errors import ErrorClass
 from flowc_shim.language import values as v
 from flowc_shim.language.decode import decode_value
-from flowc_shim.language.forms import Spelling
 from flowc_shim.language.encode import encode_value
+from flowc_shim.language.forms import Spelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +132,7 @@ class Tolerance:
     def from_json(raw: dict[str, Any]) -> Tolerance:
         """Read back what :meth:`to_json` wrote."""
         return Tolerance(raw.get("count", 0), raw.get("share"))
+
+
+NO_TOLERANCE = Tolerance()
+"""Any failed item fails the loop."""

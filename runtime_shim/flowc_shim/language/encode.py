@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from flowc_shim.contract.json_types import Json
+from typing import TYPE_CHECKING
+
 from flowc_shim.language import values as v
 from flowc_shim.language.paths import render_path
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
 
 
 def encode_value(value: v.Value) -> Json:

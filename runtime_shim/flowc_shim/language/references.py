@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flowc_shim.language import values as v
 from flowc_shim.language.expressions import (
@@ -12,7 +12,11 @@ from flowc_shim.language.expressions import (
     parse,
     references,
 )
-from flowc_shim.language.paths import Path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc_shim.language.paths import Path
 
 MAX_CONJUNCTION = 8
 """Conditions kept per reference; dropping one only widens the demand."""

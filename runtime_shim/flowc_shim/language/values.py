@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from flowc_shim.contract.json_types import Json
-from flowc_shim.language.paths import Path
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.language.paths import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from flowc_shim.components.api import Call
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
-from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.plan import Candidate, PlanCall, PlanStep
-from flowc_shim.contract.policies import Retry
 from flowc_shim.language.evaluate import Scope, retry_condition
 from flowc_shim.language.paths import PathNotFound, follow, parse_path
 from flowc_shim.runner.host import Host
 from flowc_shim.runner.keys import Indices, indices_text
-from flowc_shim.runner.records import AttemptRow
-from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.variables import mask
 from flowc_shim.schemas import SchemaMismatch, check_instance
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.contract.policies import Retry
+    from flowc_shim.runner.records import AttemptRow
+    from flowc_shim.runner.runtime import Runtime
 
 DIED = "SHIM_DIED"
 """Code of an attempt that began and never ended: the process was killed."""

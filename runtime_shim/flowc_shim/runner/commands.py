@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from flowc_shim.contract.verdict import Verdict
 from flowc_shim.runner.finish import begin_run, finish_run
 from flowc_shim.runner.keys import parse_indices
-from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.units import decide, run_unit
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.verdict import Verdict
+    from flowc_shim.runner.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,22 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc_shim.components.api import Call, CallHost
 from flowc_shim.contract.errors import ErrorClass, FlowError, final_error
-from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.policies import DEFAULT_PLATFORM, Budget, Retry
 from flowc_shim.language import values as v
 from flowc_shim.language.decode import decode_value
-from flowc_shim.language.forms import Spelling, ValueSyntaxError
 from flowc_shim.language.evaluate import SkippedReference, evaluate, holds
+from flowc_shim.language.forms import Spelling, ValueSyntaxError
 from flowc_shim.language.references import step_uses
 from flowc_shim.language.routes import Router, compile_routes
 from flowc_shim.runner.attempts import choose
-from flowc_shim.runner.runtime import Runtime
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.runner.runtime import Runtime
 
 MAX_PARALLEL_RUNS = 32
 """Items of one submission that run at the same time unless the caller wants fewer."""
@@ -158,9 +160,7 @@ def _decode_step(raw: Any, spelling: Spelling) -> _Step:
         id=raw["id"],
         component=str(raw["component"]),
         input=decode_value(raw.get("input"), spelling),
-        skip_if=None
-        if skip_if is None
-        else v.Condition(decode_value(skip_if, spelling), "truthy"),
+        skip_if=None if skip_if is None else v.Condition(decode_value(skip_if, spelling), "truthy"),
         retry=Retry(user=Budget(max=user, delay=0.1), platform=DEFAULT_PLATFORM),
         default=default,
         must_execute=bool(raw.get("mustExecute")),
@@ -195,7 +195,7 @@ class _DynamicRun:
             return {"outcome": "failed", "error": {"code": error.code, "message": error.message}}
 
     def _run_unconditional(self, value: v.Value) -> None:
-        """Run what ``value`` surely needs in dependency order, so that long chains do not recurse."""
+        """Run what ``value`` surely needs in dependency order, without recursing."""
         order: list[str] = []
         seen: set[str] = set()
         stack: list[tuple[str, bool]] = [(name, False) for name in _sure(value)]

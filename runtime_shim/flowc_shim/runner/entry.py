@@ -6,16 +6,20 @@ skipped, so that an engine that never started a step and one that did come to th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from flowc_shim.contract.outcomes import BLOCKS_READERS, EDGE_TRUE, NEVER_RAN, Outcome
 from flowc_shim.contract.plan import ROOT, PlanCall, PlanStep
-from flowc_shim.language import values as v
 from flowc_shim.language.evaluate import SkippedReference, holds, needed
 from flowc_shim.language.references import step_uses
 from flowc_shim.runner import keys
-from flowc_shim.runner.keys import Indices
-from flowc_shim.runner.runtime import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc_shim.language import values as v
+    from flowc_shim.runner.keys import Indices
+    from flowc_shim.runner.runtime import Runtime
 
 
 def decide_entry(runtime: Runtime, step: PlanStep, indices: Indices) -> Outcome | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flowc_shim.contract.errors import ErrorInfo, FlowError, final_error
-from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.language.references import step_uses
 from flowc_shim.runner.records import EndRecord
-from flowc_shim.runner.runtime import Runtime, RunScope
+from flowc_shim.runner.runtime import RunScope, Runtime
 from flowc_shim.runner.settle import STOPPED_STATUSES, settle
 from flowc_shim.schemas import SchemaMismatch, check_instance
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
 
 
 def finish_run(runtime: Runtime, status: str) -> Verdict:

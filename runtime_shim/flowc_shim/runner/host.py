@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.blob_api.command import SHARED_PREFIX
 from flowc_shim.contract.errors import final_error, platform_error
-from flowc_shim.contract.json_types import Json
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.blobs import get_blob, put_blob
 
 if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
     from flowc_shim.runner.runtime import Runtime
 
 

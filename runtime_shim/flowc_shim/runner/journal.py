@@ -6,14 +6,11 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import ErrorInfo
-from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
 from flowc_shim.runner import keys
-from flowc_shim.runner.keys import Indices
 from flowc_shim.runner.records import (
     RECORD_VERSION,
     AttemptRow,
@@ -21,9 +18,15 @@ from flowc_shim.runner.records import (
     LoopRecord,
     StepRecord,
 )
-from flowc_shim.stores.api import StateStore
 from flowc_shim.stores.blobs import get_blob, put_blob
 from flowc_shim.stores.commit import commit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.runner.keys import Indices
+    from flowc_shim.stores.api import StateStore
 
 BLOB_THRESHOLD = 64 * 1024
 """Bytes of JSON above which a value becomes a blob."""

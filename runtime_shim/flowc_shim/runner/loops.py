@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
-from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.outcomes import EDGE_TRUE, FAILS_THE_FLOW, Outcome
 from flowc_shim.contract.plan import PlanLoop, PlanStep
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.entry import decide_entry
-from flowc_shim.runner.keys import Indices
 from flowc_shim.runner.records import LoopRecord, StepRecord
-from flowc_shim.runner.runtime import Runtime, RunScope
+from flowc_shim.runner.runtime import RunScope, Runtime
 from flowc_shim.runner.steps import fail
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.runner.keys import Indices
 
 SHOWN_FAILURES = 20
 """Failed items that an error names."""

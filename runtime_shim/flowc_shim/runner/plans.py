@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowc_shim.contract.plan import Plan
-from flowc_shim.stores.api import StateStore
+
+if TYPE_CHECKING:
+    from flowc_shim.stores.api import StateStore
 
 
 class PlanProblem(Exception):

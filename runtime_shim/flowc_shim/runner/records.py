@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo
-from flowc_shim.contract.json_types import Json
-from flowc_shim.contract.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.contract.outcomes import Outcome
 
 RECORD_VERSION = 1
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.errors import final_error
-from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
 from flowc_shim.contract.plan import ROOT, Plan, PlanStep
 from flowc_shim.language.evaluate import SkippedReference
-from flowc_shim.runner.journal import Journal
-from flowc_shim.runner.keys import Indices
-from flowc_shim.runner.records import LoopRecord
-from flowc_shim.runner.variables import Variables
+
+if TYPE_CHECKING:
+    from flowc_shim.components.pool import ClientPool
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.runner.journal import Journal
+    from flowc_shim.runner.keys import Indices
+    from flowc_shim.runner.records import LoopRecord
+    from flowc_shim.runner.variables import Variables
 
 LONGEST_HELD_WAIT = 30.0
 """Seconds that a shim waits itself before a re-try; longer waits are the engine's."""
@@ -127,4 +130,3 @@ class RunScope:
             "project": plan.project,
             "branch": plan.branch,
         }
-

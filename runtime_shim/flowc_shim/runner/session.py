@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from flowc_shim.components.pool import ClientPool
-from flowc_shim.contract.plan import Plan
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import load_plan
 from flowc_shim.runner.runtime import LONGEST_HELD_WAIT, Runtime
 from flowc_shim.runner.variables import Variables
-from flowc_shim.stores.api import StateStore
 from flowc_shim.stores.open import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc_shim.contract.plan import Plan
+    from flowc_shim.stores.api import StateStore
 
 PLAN = "FLOWC_PLAN"
 STORE = "FLOWC_STORE"

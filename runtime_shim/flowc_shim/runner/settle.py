@@ -7,7 +7,7 @@ late attempt loses, which is the fence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import Outcome
@@ -15,10 +15,14 @@ from flowc_shim.contract.plan import PlanCall, PlanStep, PlanUnit
 from flowc_shim.runner.attempts import Later, due_later
 from flowc_shim.runner.deaths import Death, read_death
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry
-from flowc_shim.runner.keys import Indices
 from flowc_shim.runner.records import StepRecord
-from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.steps import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.runner.keys import Indices
+    from flowc_shim.runner.runtime import Runtime
 
 DEAD_STATUSES = frozenset({"failed", "error", "errored", "timed_out"})
 """What engines call a unit that ended without an answer."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
-from flowc_shim.contract.json_types import Json
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
 from flowc_shim.contract.plan import ROOT, PlanCall, PlanLoop, PlanStep
 from flowc_shim.language.canonical import digest
@@ -13,9 +13,12 @@ from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner import keys
 from flowc_shim.runner.attempts import Later, Success, attempt_call
 from flowc_shim.runner.entry import decide_entry
-from flowc_shim.runner.keys import Indices
 from flowc_shim.runner.records import StepRecord
-from flowc_shim.runner.runtime import Runtime
+
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.runner.keys import Indices
+    from flowc_shim.runner.runtime import Runtime
 
 
 def advance(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> StepRecord | Later:
@@ -102,7 +105,9 @@ def _defaulted(
         value = evaluate(step.on_error.default, runtime.scope(step, indices))
     except SkippedReference as skipped:
         outcome = Outcome.FAILED
-        error = final_error("EXPRESSION_FAILURE", f"the default reads skipped `{skipped.step}`").info
+        error = final_error(
+            "EXPRESSION_FAILURE", f"the default reads skipped `{skipped.step}`"
+        ).info
     except FlowError as broken:
         outcome, error = Outcome.FAILED, broken.info
     return StepRecord(
@@ -116,9 +121,7 @@ def _defaulted(
     )
 
 
-def _flagged(
-    runtime: Runtime, step: PlanStep, indices: Indices, record: StepRecord
-) -> StepRecord:
+def _flagged(runtime: Runtime, step: PlanStep, indices: Indices, record: StepRecord) -> StepRecord:
     """Flag the scope if the step failed it; again after a restart, in case the flag was lost."""
     if record.outcome in FAILS_THE_FLOW:
         error = record.error.to_json() if record.error else None

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
@@ -15,12 +16,14 @@ from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_keys
-from flowc_shim.runner.keys import Indices
 from flowc_shim.runner.loops import close_loop, open_loop
 from flowc_shim.runner.records import StepRecord
-from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.settle import later_attempt, settle, settle_units
 from flowc_shim.runner.steps import advance
+
+if TYPE_CHECKING:
+    from flowc_shim.runner.keys import Indices
+    from flowc_shim.runner.runtime import Runtime
 
 POLL_SECONDS = 2.0
 """How often a running unit looks whether the run is failing (``failFast`` only)."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from flowc_shim.contract.json_types import Json
-from flowc_shim.contract.plan import PlanVariable
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.contract.plan import PlanVariable
 
 SECRET_PREFIX = "FLOWC_SECRET_"  # noqa: S105 (the name of a variable, not a secret)
 """Environment variables in which targets hand over secrets: the variable's name follows."""
@@ -16,7 +19,7 @@ _SHORTEST_MASKED = 4
 
 
 class Variables:
-    """The variables of one run: what was set for the run, else plan, secret, environment, default."""
+    """The variables of one run: set for the run, or by plan, secret, environment, default."""
 
     def __init__(
         self,

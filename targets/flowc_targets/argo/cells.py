@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc.ir.graph import depths
-
 from flowc_targets.argo.limits import TASKS_PER_DAG
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
-
 from flowc_targets.argo.check_sizes import check_sizes
 from flowc_targets.argo.pods import secret_options, store_secret_variable
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.layout import STEP, Layout
 from flowc_shim.language.canonical import canonical
-
 from flowc_targets.argo import limits
 from flowc_targets.argo.dags import build_dags
 from flowc_targets.argo.manifests import packed_plan, workflow_template

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.plan import ROOT
-
 from flowc_targets._shared.names import unique_names
 from flowc_targets.argo.cells import (
     SETTLES_PER_TASK,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
 from flowc_shim.contract.verdict import FINAL_CODES, Status, Verdict
-
 from flowc_targets.argo.pods import PodSettings, container, scheduling
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.language.canonical import canonical
-
 from flowc_targets._shared.names import label_value, object_name
 from flowc_targets._shared.yaml_emitter import emit, emit_documents
 from flowc_targets.argo.dags import ENTRY, Dags, build_dags

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.plan import ROOT
-
 from flowc_targets.argo.cells import cells_of, guarded, segments_of
 from flowc_targets.argo.limits import BYTES_PER_NODE
 

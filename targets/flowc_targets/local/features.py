@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from flowc.target import FeatureSupport, Support
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _NATIVE = FeatureSupport(Support.NATIVE)
 

@@ -146,4 +146,3 @@ def parse_place(name: str) -> tuple[str, Indices]:
         return path, tuple(int(part) for part in rest.rstrip("]").replace("/", ".").split("."))
     except ValueError as error:
         raise KeyError(name) from error
-

@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowc.ir.layout import Unit
 from flowc_shim.contract.verdict import FINAL_CODES, Status, Verdict
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.keys import Indices, indices_text
-from flowc_shim.runner.runtime import Runtime
 from flowc_targets.local.scheduler import Ended
+
+if TYPE_CHECKING:
+    from flowc_shim.runner.runtime import Runtime
 
 Observe = Callable[[Unit, Indices, str], None]
 
@@ -33,9 +36,7 @@ class InProcess:
     runtime: Runtime
     observe: Observe
 
-    def __call__(
-        self, unit: Unit, indices: Indices, settled: dict[str, tuple[str, str]]
-    ) -> Ended:
+    def __call__(self, unit: Unit, indices: Indices, settled: dict[str, tuple[str, str]]) -> Ended:
         """Run the unit; re-tries that the shim leaves to its engine wait here."""
         self.observe(unit, indices, "started")
         while True:
@@ -57,9 +58,7 @@ class Isolated:
     observe: Observe
     running: set[subprocess.Popen[bytes]] = field(default_factory=set)
 
-    def __call__(
-        self, unit: Unit, indices: Indices, settled: dict[str, tuple[str, str]]
-    ) -> Ended:
+    def __call__(self, unit: Unit, indices: Indices, settled: dict[str, tuple[str, str]]) -> Ended:
         """Run the unit's process until it answers for good or no restart is left."""
         self.observe(unit, indices, "started")
         cause = ""
@@ -106,6 +105,4 @@ class Isolated:
 
 def _verdict(text: str) -> Verdict:
     raw = json.loads(text)
-    return Verdict(
-        Status(raw["status"]), raw["class"], raw["go"], raw["count"], raw["retry_wait"]
-    )
+    return Verdict(Status(raw["status"]), raw["class"], raw["go"], raw["count"], raw["retry_wait"])

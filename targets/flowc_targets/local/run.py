@@ -6,30 +6,33 @@ import json
 import secrets as random_names
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowc.ir.layout import Unit
-from flowc.target import Compilation
 from flowc_shim.blob_api.command import StoreBlobs
 from flowc_shim.components.pool import ClientPool
-from flowc_shim.contract.json_types import Json
-from flowc_shim.contract.outcomes import Outcome
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finish import begin_run
 from flowc_shim.runner.journal import Journal
-from flowc_shim.runner.keys import Indices
 from flowc_shim.runner.plans import plan_key
 from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.variables import Variables
-from flowc_shim.stores.api import StateStore
 from flowc_shim.stores.commit import land
 from flowc_shim.stores.open import open_store
 from flowc_targets.local.launchers import InProcess, Isolated, Observe
 from flowc_targets.local.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc.ir.layout import Unit
+    from flowc.target import Compilation
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.contract.outcomes import Outcome
+    from flowc_shim.runner.keys import Indices
+    from flowc_shim.stores.api import StateStore
 
 DEFAULT_STORE = "sqlite:///.flowc/state.db"
 WORKERS = 32
@@ -193,4 +196,3 @@ def _make_folder(url: str) -> None:
     path = url.partition("///")[2]
     if url.startswith("sqlite:///") and path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-

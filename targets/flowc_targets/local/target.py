@@ -10,11 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from flowc_shim.contract.json_types import Json
-    from flowc_shim.stores.api import StateStore
-
     from flowc.diagnostics import Diagnostics
     from flowc.target import Compilation, FeatureSupport
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.stores.api import StateStore
     from flowc_targets.local.inspect import RunSummary, RunView
     from flowc_targets.local.run import LocalSession
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,8 +11,10 @@ from flowc.diagnostics import Diagnostics
 from flowc.source.cron import CronError, check_cron
 from flowc.source.decode_project import decode_project
 from flowc.source.model import Needs
-from flowc.source.project_model import Project
 from flowc.source.yaml_reader import read
+
+if TYPE_CHECKING:
+    from flowc.source.project_model import Project
 
 
 def project_of(text: str, **environ: str) -> Project:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,11 +13,13 @@ from flowc.source.decode_plugins import BUILTIN_COMPONENTS
 from flowc.source.decode_routes import routes_to_json
 from flowc.source.decode_stack import decode_stacks
 from flowc.source.model import Needs
-from flowc.source.stack_model import Stack
 from flowc.source.yaml_reader import read
 from flowc_shim.components.builtins import client
 from flowc_shim.contract.plan import Candidate
 from flowc_shim.language.routes import compile_routes
+
+if TYPE_CHECKING:
+    from flowc.source.stack_model import Stack
 
 
 def stacks_of(text: str, **environ: str) -> dict[str, Stack]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +17,9 @@ from flowc.source.fields import alternatives, describe, nearest
 from flowc.source.flow_schemas import implicit_default
 from flowc.source.text_spans import content_span, part_span
 from flowc.source.yaml_reader import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from flowc.diagnostics import Diagnostics, Span
 from flowc.source import yaml_reader
 from flowc.source.located import Document, Map, Seq, resolve_scalar
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @pytest.fixture(params=["libyaml", "pure"])

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
 from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, analyse, compile_program
 from flowc.source.decode_flow import decode_flow

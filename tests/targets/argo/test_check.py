@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-
 from tests.targets.argo.flows import STACK, chain, compiled, diagnose
 
 ONE = "steps: [{id: a, component: /f, input: 1}]\noutput: {$step: a}\n"

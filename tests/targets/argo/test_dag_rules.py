@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flowc_targets.argo import cells
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.targets.argo.dag_rules import Pod, Run
 from tests.targets.argo.flows import templates
+
+from flowc_targets.argo import cells
 
 if TYPE_CHECKING:
     from collections.abc import Set

@@ -10,15 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from flowc.features import FEATURES
-from flowc_shim.contract.policies import Budget, Retry
-from flowc_shim.runner.plans import parse_plan
-from flowc_shim.runner.runtime import LONGEST_HELD_WAIT
-from flowc_targets.argo import TARGET
-from flowc_targets.argo.leaves import HELD_WAIT, engine_retry
-from flowc_targets.argo.limits import PLAN_READABLE_BYTES
-from flowc_targets.argo.sizes import deepest, template_bytes
-
 from tests.gates.argo_crds import validate_strict
 from tests.gates.argo_validator import argo_problems
 from tests.targets.argo.flows import (
@@ -40,6 +31,15 @@ from tests.targets.argo.test_dag_rules import (
     HEAVY,
     LOOP,
 )
+
+from flowc.features import FEATURES
+from flowc_shim.contract.policies import Budget, Retry
+from flowc_shim.runner.plans import parse_plan
+from flowc_shim.runner.runtime import LONGEST_HELD_WAIT
+from flowc_targets.argo import TARGET
+from flowc_targets.argo.leaves import HELD_WAIT, engine_retry
+from flowc_targets.argo.limits import PLAN_READABLE_BYTES
+from flowc_targets.argo.sizes import deepest, template_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

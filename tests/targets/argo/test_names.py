@@ -3,9 +3,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from flowc_targets._shared.names import MAX_LABEL, label_value, object_name, unique_names
 from hypothesis import given
 from hypothesis import strategies as st
+
+from flowc_targets._shared.names import MAX_LABEL, label_value, object_name, unique_names
 
 if TYPE_CHECKING:
     import random

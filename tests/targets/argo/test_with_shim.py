@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from flowc_shim.__main__ import main
-from flowc_shim.runner.journal import Journal
-from flowc_shim.stores.open import open_store
-
 from tests.targets.argo.dag_rules import Pod, Run
 from tests.targets.argo.flows import STACK, emitted, template_of
 from tests.targets.argo.test_dag_rules import HANDLED_HEAVY, HANDLED_LEAF, HANDLED_LOOP
+
+from flowc_shim.__main__ import main
+from flowc_shim.runner.journal import Journal
+from flowc_shim.stores.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set

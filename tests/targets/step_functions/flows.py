@@ -40,7 +40,7 @@ def diagnose(
     """Return the compilation, or None, and what was found."""
     diagnostics = Diagnostics()
     text = textwrap.dedent(flow)
-    if "schema:" not in text:
+    if not text.startswith(("schema:", "{")):
         text = f"schema: flowc/v1\nname: orders\n{text}"
     document = read(text, "flow.yaml", diagnostics)
     stack_document = read(textwrap.dedent(stack), "stack.yaml", diagnostics)
