@@ -111,6 +111,7 @@ class StepFunctions:
         from tests.engines.step_functions.engine import StepFunctionsEngine
 
         self._environ: dict[str, str] = {}
+        self._has_indices = False
         self._engine = StepFunctionsEngine(self._function, job_command=self._job)
 
     def __enter__(self) -> StepFunctions:
@@ -129,6 +130,16 @@ class StepFunctions:
         assert command[0] == "flowc-shim", command
         return [sys.executable, "-m", "flowc_shim", *command[1:]], self._environ
 
+    def _put_indices(self) -> None:
+        """Put the list of indices where a Distributed Map reads it, as a deployment does."""
+        if self._has_indices:
+            return
+        s3 = self._engine.client("s3")
+        s3.create_bucket(Bucket="conformance")
+        body = json.dumps(list(range(25_000)))
+        s3.put_object(Bucket="conformance", Key="state/indices/25000.json", Body=body)
+        self._has_indices = True
+
     def run(
         self, case: Case, granularity: str, folder: Path, compute: str | None = None
     ) -> Observed:
@@ -142,6 +153,7 @@ class StepFunctions:
         definition = json.loads(target.emit(compilation)["state-machine.asl.json"])
         plan = folder / "plan.json"
         plan.write_text(json.dumps(compilation.plan.to_json()), encoding="utf-8")
+        self._put_indices()
         (folder / "store").mkdir()
         store = f"file://{folder / 'store'}"
         self._environ = {

@@ -15,7 +15,6 @@ from typing import Any
 import cel
 import jsonschema_rs
 import yaml
-
 from tests.gates.argo_module import module_directory
 
 FILES = {

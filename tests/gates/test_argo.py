@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-
 from tests.gates import tools
 from tests.gates.argo_crds import FILES, validate_strict
 from tests.gates.argo_module import SOURCES, module_directory

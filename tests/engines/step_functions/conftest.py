@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 from tests.engines.step_functions.engine import StepFunctionsEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CHILD = [sys.executable, "-S", "-E", str(Path(__file__).with_name("child.py"))]
 
@@ -23,3 +24,10 @@ def child(name: str, event: Any) -> tuple[list[str], dict[str, str]]:
 def engine() -> Iterator[StepFunctionsEngine]:
     with StepFunctionsEngine(child) as made:
         yield made
+
+
+def until(condition: Callable[[], Any]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, "it did not come about within 10 s"
+        time.sleep(0.01)

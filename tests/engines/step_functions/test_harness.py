@@ -14,13 +14,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.engines.step_functions.conftest import CHILD, child
+from tests.engines.step_functions.conftest import CHILD, child, until
 from tests.engines.step_functions.engine import EngineTimeoutError, StepFunctionsEngine
 
 from flowc_targets.step_functions.check_definition import check_definition, estimate_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.engine
@@ -62,13 +61,6 @@ def submit(event: Any, **fields: Any) -> dict[str, Any]:
     }
     kept = {"ResultPath": "$.last", **fields}
     return {"Type": "Task", "Resource": SUBMIT, "Parameters": parameters, **kept}
-
-
-def until(condition: Callable[[], Any]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "it did not come about within 10 s"
-        time.sleep(0.01)
 
 
 def catch(*names: str, to: str = "Caught") -> list[dict[str, Any]]:
@@ -410,7 +402,7 @@ def test_an_execution_that_does_not_end_is_stopped(engine: StepFunctionsEngine) 
     result = engine.wait(arn, timeout=5)
     assert result.status == "ABORTED"
     assert result.events[-1]["type"] == "ExecutionAborted"
-    assert engine.processes.running
+    until(lambda: engine.processes.running)
 
 
 def test_a_fault_of_the_harness_is_no_result_of_the_flow() -> None:
