@@ -45,7 +45,7 @@ def gate_program() -> Path:
         with locked(directory / "lock"):
             if not program.exists():
                 unfinished = directory / "argo-gate.new"
-                # Without optimisation the first build takes a quarter less, the runs no longer.
+                # Without optimisation the first build takes a quarter less time.
                 fast = ("-gcflags=all=-N -l", "-ldflags=-s -w", "-trimpath")
                 run_go("build", *fast, "-o", str(unfinished), ".")
                 unfinished.replace(program)
