@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+
 from flowc_targets.step_functions.check_definition import (
     DefinitionProblem,
     check_definition,
