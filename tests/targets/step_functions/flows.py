@@ -26,7 +26,8 @@ plugins:
   inside: {type: python, module: conformance_components}
 resources:
   large: {cpu: 2, memory: 8Gi, compute: batch, queue: big}
-  gpu: {cpu: 8, memory: 32Gi, gpu: 1, gpu_type: a100, preemptible: true, compute: batch, queue: gpus}
+  gpu:
+    {cpu: 8, memory: 32Gi, gpu: 1, gpu_type: a100, preemptible: true, compute: batch, queue: gpus}
 routes:
   "/t/{*component}": [{plugin: inside}]
   "/builtin/{component}": [{plugin: builtin}]
@@ -94,6 +95,5 @@ def chain(count: int) -> str:
         {"id": f"s{i}", "component": "/f", "input": {"$step": f"s{i - 1}"} if i else 1}
         for i in range(count)
     ]
-    return json.dumps(
-        {"schema": "flowc/v1", "name": "chain", "steps": steps, "output": {"$step": f"s{count - 1}"}}
-    )
+    output = {"$step": f"s{count - 1}"}
+    return json.dumps({"schema": "flowc/v1", "name": "chain", "steps": steps, "output": output})

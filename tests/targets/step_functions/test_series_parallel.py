@@ -7,6 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from flowc_targets.step_functions.overlap import (
     added_waits,
     longest_in_graph,
@@ -14,8 +17,6 @@ from flowc_targets.step_functions.overlap import (
     units_of,
 )
 from flowc_targets.step_functions.series_parallel import One, Par, Seq, Tree, series_parallel
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,10 +116,11 @@ def test_a_longer_way_is_avoided_before_fewer_waits() -> None:
 def graphs(draw: st.DrawFn) -> Graph:
     count = draw(st.integers(1, 14))
     names = draw(st.permutations([f"u{i}" for i in range(count)]))
-    return {
-        name: draw(st.lists(st.sampled_from(names[:index]), max_size=3, unique=True)) if index else []
-        for index, name in enumerate(names)
-    }
+    graph: Graph = {}
+    for index, name in enumerate(names):
+        earlier = st.lists(st.sampled_from(names[:index] or [name]), max_size=3, unique=True)
+        graph[name] = draw(earlier) if index else []
+    return graph
 
 
 @given(graphs(), st.randoms(use_true_random=False))
@@ -153,12 +155,10 @@ def test_added_waits_are_what_the_tree_adds(graph: Graph) -> None:
 @st.composite
 def trees(draw: st.DrawFn) -> Tree:
     names = iter(f"u{i}" for i in range(1000))
-    shape = draw(
-        st.recursive(
-            st.just(0), lambda inner: st.tuples(st.booleans(), st.lists(inner, min_size=2, max_size=4)),
-            max_leaves=16,
-        )
-    )  # fmt: skip
+    def parts(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+        return st.tuples(st.booleans(), st.lists(inner, min_size=2, max_size=4))
+
+    shape = draw(st.recursive(st.just(0), parts, max_leaves=16))
 
     def build(node: object) -> Tree:
         if not isinstance(node, tuple):

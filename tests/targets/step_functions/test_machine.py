@@ -1,0 +1,316 @@
+"""What is emitted: states, names, sizes, roles; and every gate passes it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.gates.asl_validator import asl_validate
+from tests.targets.step_functions.flows import (
+    STACK,
+    all_states,
+    chain,
+    compiled,
+    emitted,
+    machine,
+    states,
+)
+
+from conformance.engines import compile_case
+from conformance.model import Case, load_cases
+from flowc_targets.step_functions import TARGET
+from flowc_targets.step_functions.check_definition import check_definition
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BATCH = STACK + "compute: batch\n"
+TWO = "steps: [{id: a, component: /f, input: 1}, {id: b, component: /f, input: {$step: a}}]\n"
+TWO += "output: {$step: b}\n"
+LOOP = """
+steps:
+  - {id: rows, component: /f, input: 1}
+  - id: each
+    foreach: {items: {$step: rows}, concurrency: 4}
+    steps: [{id: fit, component: /f, input: {$item: ""}}]
+    output: {$step: fit}
+output: {$step: each}
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "granularity", "compute"),
+    [(0, "step", None), (1, "step", "batch"), (2, "auto", None), (3, "auto", "batch")],
+)
+def test_gates_pass_every_machine(
+    number: int, granularity: str, compute: str | None, tmp_path: Path
+) -> None:
+    written: dict[Path, Case] = {}
+    for index, case in enumerate(load_cases()):
+        compilation = compile_case(
+            case, "step-functions", granularity, store="s3://b/state", compute=compute
+        )
+        text = TARGET.emit(compilation)["state-machine.asl.json"]
+        assert check_definition(json.loads(text), serialised=text) == [], case.name
+        if index % 8 in (number, number + 4):  # npm's takes a third of a second for each
+            path = tmp_path / f"{case.slug}.json"
+            path.write_text(text, encoding="utf-8")
+            written[path] = case
+    problems = {written[path].name: found for path, found in asl_validate(list(written)).items()}
+    assert {name: found for name, found in problems.items() if found} == {}
+
+
+def test_files() -> None:
+    compilation = compiled(TWO)
+    files = TARGET.emit(compilation)
+    digest = compilation.plan.digest
+    assert set(files) == {
+        "state-machine.asl.json", f"plan-{digest[:12]}.json", "functions.json", "iam.json",
+    }  # fmt: skip
+    assert json.loads(files[f"plan-{digest[:12]}.json"]) == compilation.plan.to_json()
+    assert all(text.endswith("}\n") for text in files.values())
+    assert "123456789012" not in "".join(files.values()), "an account"
+    assert TARGET.emit(compiled(TWO)) == files
+
+
+def test_a_unit_is_a_task_that_never_stops_the_machine() -> None:
+    found = states(TWO)
+    a = found["a"]
+    assert a["Parameters"]["FunctionName"] == "orders-unit"
+    assert a["Parameters"]["Qualifier.$"] == "$.run.version"
+    assert a["Parameters"]["Payload"] == {
+        "op": "run-unit",
+        "plan.$": "$.run.plan",
+        "run.$": "$.run.id",
+        "started.$": "$.run.started",
+        "name.$": "$.run.name",
+        "unit": "a",
+        "input.$": "$.input",
+    }
+    assert [a["Retry"][i]["ErrorEquals"] for i in (0, -1)] == [["Flowc.Contract"], ["States.ALL"]]
+    assert a["Retry"][0]["MaxAttempts"] == 0
+    assert (a["ResultPath"], a["Catch"][0]["Next"], a["Next"]) == (None, "a (settle)", "b")
+    settle = found["a (settle)"]
+    assert settle["Parameters"]["Payload"]["settle"] == {"a.$": "$.error"}
+    assert settle["Next"] == settle["Catch"][0]["Next"] == "b"
+    assert "input.$" not in found["b"]["Parameters"]["Payload"]
+    assert "input.$" in found["finish"]["Parameters"]["Payload"]
+
+
+def test_an_edit_of_one_step_moves_few_lines() -> None:
+    before = json.dumps(machine(TWO), indent=2).splitlines()
+    after = json.dumps(machine(TWO.replace("input: 1", "input: 2")), indent=2).splitlines()
+    changed = [line for one, line in zip(before, after, strict=True) if one != line]
+    assert len(changed) == 2, changed  # the plan's digest, and the functions' version
+
+
+def test_budgets_become_retries() -> None:
+    retry = "{user: {max: 2, delay: 120s, factor: 3, cap: 10m, jitter: false}}"
+    flow = f"steps: [{{id: a, component: /f, retry: {retry}}}]\noutput: {{$step: a}}\n"
+    entries = {entry["ErrorEquals"][0]: entry for entry in states(flow)["a"]["Retry"]}
+    assert entries["Flowc.Retry"] == {
+        "ErrorEquals": ["Flowc.Retry"],
+        "IntervalSeconds": 120,
+        "MaxAttempts": 5,
+        "BackoffRate": 3.0,
+        "MaxDelaySeconds": 600,
+    }
+    assert entries["States.ALL"] == {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": 5,
+        "MaxAttempts": 5,
+        "BackoffRate": 2.0,
+        "MaxDelaySeconds": 60,
+        "JitterStrategy": "FULL",
+    }
+
+
+def test_no_retry_where_no_budget_is() -> None:
+    flow = "steps: [{id: a, component: /f, retry: {platform: {max: 0}}}]\noutput: {$step: a}\n"
+    errors = [error for entry in states(flow)["a"]["Retry"] for error in entry["ErrorEquals"]]
+    assert "States.ALL" not in errors
+
+
+def test_a_diamond_is_a_parallel() -> None:
+    flow = """
+    steps:
+      - {id: a, component: /f}
+      - {id: b, component: /f, input: {$step: a}}
+      - {id: c, component: /f, input: {$step: a}}
+      - {id: d, component: /f, input: [{$step: b}, {$step: c}]}
+    output: {$step: d}
+    """
+    found = states(flow)
+    parallel = found["b | c"]
+    assert (found["a"]["Next"], parallel["Next"]) == ("b | c", "d")
+    assert parallel["ResultPath"] is None
+    assert [branch["StartAt"] for branch in parallel["Branches"]] == ["b", "c"]
+    assert found["b"]["End"] is True
+    assert found["b"]["OutputPath"] is None
+    assert found["b (settle)"]["Catch"][0]["Next"] == "end of b"
+
+
+def test_a_loop_of_known_size_is_inline() -> None:
+    found = states(LOOP.replace("{$step: rows}, conc", "[1, 2, 3], conc"))
+    each = found["each"]
+    assert each["MaxConcurrency"] == 4
+    assert each["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+    assert each["ItemsPath"] == "$.indices.list"
+    assert found["each (any?)"]["Default"] == "each:close"
+    assert found["each/fit"]["Parameters"]["Payload"]["scope.$"] == "$.scope"
+
+
+def test_a_loop_of_unknown_size_is_distributed() -> None:
+    files = emitted(LOOP)
+    each = dict(all_states(files["state-machine.asl.json"]))["each"]
+    assert each["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+    assert each["MaxConcurrency"] == 4
+    key = "state/indices/25000.json"
+    assert each["ItemReader"]["Parameters"] == {"Bucket": "bucket", "Key": key}
+    assert each["ItemReader"]["ReaderConfig"]["MaxItemsPath"] == "$.answer.verdict.count"
+    assert files["functions.json"]["objects"] == [
+        {"bucket": "bucket", "key": key, "json_range": 25000}
+    ]
+    allowed = [s["Action"] for s in files["iam.json"]["state_machine"]["policy"]["Statement"]]
+    assert ["states:StartExecution"] in allowed
+
+
+def test_only_the_outermost_loop_is_distributed() -> None:
+    flow = """
+    steps:
+      - {id: rows, component: /f}
+      - id: outer
+        foreach: {items: {$step: rows}}
+        steps:
+          - id: inner
+            foreach: {items: {$item: ""}, concurrency: 3}
+            steps:
+              - {id: fit, component: /f, input: {$item: ""}}
+              - {id: next, component: /f, input: {$step: fit}}
+            output: {$step: next}
+        output: {$step: inner}
+    output: {$step: outer}
+    """
+    found = states(flow)
+    assert found["outer"]["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+    inner = found["outer/inner"]
+    assert inner["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
+    assert inner["ItemSelector"]["scope.$"] == "States.Format('{}/{}', $.scope, $$.Map.Item.Value)"
+    # as many items as fit into one item's history
+    tests = found["outer/inner (any?)"]["Choices"][0]["And"]
+    most = next(t["NumericLessThanEquals"] for t in tests if "NumericLessThanEquals" in t)
+    assert 1000 >= most > 500
+
+
+def test_a_store_elsewhere_keeps_loops_inline() -> None:
+    stack = STACK.replace("s3://bucket/state", "gs://bucket/state")
+    assert states(LOOP, stack)["each"]["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+
+
+def test_batch_units_loop_over_their_attempts() -> None:
+    found = states(TWO, BATCH)
+    assert found["input given?"]["Choices"][0]["Next"] == "begin"
+    assert found["begin"]["Parameters"]["Payload"]["input.$"] == "$.input"
+    a = found["a"]
+    assert a["Resource"] == "arn:aws:states:::batch:submitJob.sync"
+    assert a["ResultPath"] is None
+    assert all("States.ALL" not in entry["ErrorEquals"] for entry in a["Retry"])
+    assert "--scope" not in a["Parameters"]["ContainerOverrides"]["Command.$"]
+    assert a["Catch"][0]["Next"] == "a (settle)"
+    assert found["a (settle)"]["Next"] == "a (again?)"
+    assert found["a (again?)"]["Choices"][0]["Next"] == "a (wait)"
+    seconds = "$.answer.verdict.retry_wait"
+    assert found["a (wait)"] == {"Type": "Wait", "SecondsPath": seconds, "Next": "a"}
+    # a job takes minutes to start: whether it should is asked first, unless nothing is before it
+    assert "a (ask)" not in found
+    assert found["b (ask)"]["Catch"][0]["Next"] == "b"
+    assert found["b (go?)"]["Default"] == "b"
+
+
+def test_profiles_choose_compute_and_size() -> None:
+    flow = """
+    steps:
+      - {id: a, component: /t/echo, resources: large}
+      - {id: b, component: /t/echo, resources: gpu, input: {$step: a}}
+      - {id: c, component: /t/echo, resources: {memory: 3Gi, cpu: 1}, input: {$step: b}}
+      - {id: d, component: /f, resources: {memory: 2Gi}, input: {$step: c}}
+    output: {$step: d}
+    """
+    files = emitted(flow)
+    found = files["functions.json"]
+    jobs = {job["name"].rpartition("-p-")[0]: job for job in found["job_definitions"]}
+    assert jobs["orders-c2-m8192"]["resource_requirements"] == [
+        {"type": "VCPU", "value": "2"},
+        {"type": "MEMORY", "value": "8192"},
+    ]
+    assert jobs["orders-c8-m32768-g1"]["resource_requirements"][1:] == [
+        {"type": "MEMORY", "value": "32768"},
+        {"type": "GPU", "value": "1"},
+    ]
+    assert found["job_queues"] == {"big": {}, "gpus": {"gpu_type": "a100", "spot": True}}
+    sizes = {function["name"]: function["memory_mb"] for function in found["functions"]}
+    # what a component server needs is not put on the function that waits for it
+    assert sizes == {"orders-decide": 512, "orders-unit": 1024, "orders-unit-m3072": 3072}
+    queue = states(flow)["a"]["Parameters"]["JobQueue"]
+    assert queue == "big"
+
+
+def test_secrets_are_names() -> None:
+    flow = """
+    schemas:
+      properties: {variables: {properties: {key: {type: string, is_secret: true}}}}
+    steps: [{id: a, component: /f, input: {$variable: key}}]
+    output: {$step: a}
+    """
+    stack = STACK + "variables: {key: {secret: api-key}}\n"
+    files = emitted(flow, stack)
+    function = files["functions.json"]["functions"][1]
+    assert function["secrets"] == {"FLOWC_SECRET_key": "api-key"}
+    task = files["iam.json"]["task"]["policy"]["Statement"]
+    assert any("secret:api-key-??????" in str(s["Resource"]) for s in task)
+
+
+def test_roles_may_what_they_need_and_never_delete() -> None:
+    files = emitted(TWO, BATCH)
+    actions: list[str] = []
+    for role in files["iam.json"].values():
+        for statement in role["policy"]["Statement"]:
+            actions += statement["Action"]
+            if statement["Resource"] == ["*"]:
+                assert statement["Action"] == ["batch:DescribeJobs", "batch:TerminateJob"]
+    assert "batch:SubmitJob" in actions
+    assert not any("Delete" in action or "*" in action for action in actions)
+    written = [
+        resource
+        for statement in files["iam.json"]["task"]["policy"]["Statement"]
+        if "s3:PutObject" in statement["Action"]
+        for resource in statement["Resource"]
+    ]
+    assert [r.split(":::")[1] for r in written] == ["bucket/state/runs/*", "bucket/state/names/*"]
+
+
+def test_names_are_short_unique_and_the_ids() -> None:
+    long = "x" * 120
+    odd = ["finish", "a", "a (settle)", "it's {odd} \\ $.x", "größe 日本"]
+    steps: list[dict[str, Any]] = [
+        {"id": name, "component": "/f"} for name in (long, f"{long}y", *odd)
+    ]
+    output = [{"$step": step["id"]} for step in steps]
+    flow = json.dumps({"schema": "flowc/v1", "name": "n", "steps": steps, "output": output})
+    found = states(flow)
+    assert all(len(name) <= 80 for name in found)
+    assert set(odd) <= set(found)
+    assert found["a (settle)"]["Parameters"]["Payload"]["unit"] == "a (settle)"
+    assert found["a"]["Catch"][0]["Next"] != "a (settle)"
+
+
+def test_a_flow_without_steps_only_finishes() -> None:
+    found = states("steps: []\noutput: {$input: x}\n")
+    assert found["input given?"]["Choices"][0]["Next"] == "finish"
+
+
+def test_hundreds_of_steps_fit() -> None:
+    found = machine(chain(650))
+    text = json.dumps(found, separators=(",", ":"))
+    assert len(text) < 1_048_576
