@@ -453,8 +453,10 @@ def test_strict_crd_refuses(spoil: Any, where: str, part: str) -> None:
     assert any(p.startswith(f"{where}: ") and part in p for p in problems), problems
 
 
-def test_a_kind_without_crd_is_named() -> None:
-    assert "'ConfigMap' has no CRD here" in validate_strict(CONFIG_MAP)[0]
+def test_a_kind_of_argo_without_crd_is_named() -> None:
+    assert "'Workflw' has no CRD here" in validate_strict({**GOOD, "kind": "Workflw"})[0]
+    assert "None has no CRD here" in validate_strict({})[0]
+    assert validate_strict(CONFIG_MAP) == []
 
 
 def test_without_go_the_gate_skips_but_never_under_ci(monkeypatch: pytest.MonkeyPatch) -> None:
