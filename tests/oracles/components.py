@@ -5,6 +5,8 @@ Whatever takes a `log` appends the name of the call to that file: which steps ra
 
 import argparse
 import asyncio
+import os
+import sys
 
 from stepflow_py.worker import StepflowContext, StepflowServer
 
@@ -42,6 +44,17 @@ async def attempts(data: dict, context: StepflowContext) -> dict:
     note(data)
     if context.attempt < data["succeed_at"]:
         raise ValueError(f"attempt {context.attempt}")
+    return {"attempt": context.attempt}
+
+
+@server.component(name="/exit")
+async def leave(data: dict, context: StepflowContext) -> dict:
+    """End the process, or try to, until the attempt that is to succeed."""
+    note(data)
+    if context.attempt < data["succeed_at"]:
+        if data.get("kill"):
+            os._exit(3)
+        sys.exit(3)
     return {"attempt": context.attempt}
 
 

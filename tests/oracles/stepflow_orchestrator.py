@@ -1,8 +1,8 @@
 """The published Stepflow server as an oracle: the same flow and configuration, there and here.
 
-``stepflow-orchestrator`` on PyPI is the project's own server as a binary. Each version is kept in
-a virtual environment of the test cache (see :mod:`servers.stepflow_sdk`) and calls the published
-``stepflow-py`` of its time.
+``stepflow-orchestrator`` on PyPI is the project's own server as a binary. Each version has a
+virtual environment in the test cache (see :mod:`tests.servers.stepflow_sdk`), and calls components
+on the published ``stepflow-py`` of its time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import pytest
+from tests.servers import stepflow_sdk
 
 from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, compile_flow
@@ -29,7 +30,6 @@ from flowc.source.decode_stack import decode_stacks
 from flowc.source.yaml_reader import read
 from flowc.targets import find_target
 from flowc_targets.local.run import open_session
-from servers import stepflow_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

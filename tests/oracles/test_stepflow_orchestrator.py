@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from flowc.diagnostics import Diagnostics
-from flowc.source.yaml_reader import read
-from flowc_shim.language.decode import plain
-from oracles import random_flows
-from oracles.stepflow_orchestrator import (
+from tests.oracles import random_flows
+from tests.oracles.stepflow_orchestrator import (
     COMPONENTS,
     HERE,
     VERSIONS,
@@ -27,13 +24,17 @@ from oracles.stepflow_orchestrator import (
     sdk_python,
 )
 
+from flowc.diagnostics import Diagnostics
+from flowc.source.yaml_reader import read
+from flowc_shim.language.decode import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CONFIG = HERE / "stepflow-config.yml"
 RANDOM_FLOWS = 150
-KEYS = {"name", "why", "input", "variables", "flow", "expect", "differs", "ran", "versions"}
+KEYS = {"name", "why", "input", "variables", "flow", "expect", "differs", "ran", "versions", "dies"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Case:
     here: Any
     ran: list[str] | None
     versions: tuple[str, ...]
+    dies: bool
 
 
 def load_cases() -> list[Case]:
@@ -68,13 +70,15 @@ def _case(raw: dict[str, Any]) -> Case:
     return Case(
         raw["name"], flow, raw.get("input", {}), raw.get("variables"),
         sides["there"], sides["here"], raw.get("ran"), tuple(raw.get("versions", VERSIONS)),
+        raw.get("dies", False),
     )  # fmt: skip
 
 
-def config_text(version: str) -> str:
-    """Return the configuration with the components of that version's SDK in it."""
+def config_text(version: str, url: str | None = None) -> str:
+    """Return the configuration; without ``url`` each side starts components of its own."""
+    command = f"command: {sdk_python(version)}\n    args: [{COMPONENTS}]"
     text = CONFIG.read_text(encoding="utf-8")
-    return text.replace("PYTHON", str(sdk_python(version))).replace("COMPONENTS", str(COMPONENTS))
+    return re.sub("SERVER: .*", command if url is None else f"url: {url}", text)
 
 
 def outcome_of(run: Callable[[], Ended]) -> Ended | Refused:
@@ -114,12 +118,19 @@ class Servers:
 
     stack: ExitStack
     started: dict[str, Orchestrator] = field(default_factory=dict)
+    urls: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, version: str) -> Orchestrator:
         if version not in self.started:
             server = self.stack.enter_context(orchestrator(version, config_text(version)))
             self.started[version] = server
         return self.started[version]
+
+    def config(self, version: str) -> str:
+        """Return the configuration for flowc, with components that stay for the next case."""
+        if version not in self.urls:
+            self.urls[version] = self.stack.enter_context(component_server(version))
+        return config_text(version, self.urls[version])
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +154,8 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("case", "version"), RUNS)
 def test_same_as_stepflow(case: Case, version: str, servers: Servers, tmp_path: Path) -> None:
-    server, config = servers[version], config_text(version)
+    server = servers[version]
+    config = config_text(version) if case.dies else servers.config(version)
     logs = {side: tmp_path / side for side in ("there", "here")}
 
     def value(side: str) -> Any:
