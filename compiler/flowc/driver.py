@@ -93,8 +93,7 @@ def compile_program(
     _take(found, diagnostics, only_errors=not analysis.whole)
     if placement is None or found.has_errors or not analysis.whole:
         return None
-    most = target.limits.get("max_items", MAX_ITEMS)
-    compilation = _compilation(analysis.program, placement, options, most)
+    compilation = _compilation(analysis.program, placement, options, target)
     found = Diagnostics()
     target.check(compilation, found)
     _take(found, diagnostics)
@@ -134,11 +133,14 @@ def _place(
 
 
 def _compilation(
-    program: Program, placement: Placement, options: Options, max_items: int
+    program: Program, placement: Placement, options: Options, target: Target
 ) -> Compilation:
     layout = build_layout(program, placement, options.granularity)
     routes = plan_routes(program, placement)
-    plan = build_plan(program, placement, layout, routes, max_items)
+    plan = build_plan(
+        program, placement, layout, routes,
+        target.limits.get("max_items", MAX_ITEMS), target.limits.get("max_items_nested"),
+    )  # fmt: skip
     flow = options.flow or program.name or "flow"
     return Compilation(program, placement, layout, plan, compilation_name(flow, options))
 

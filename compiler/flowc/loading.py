@@ -37,6 +37,7 @@ from flowc.stack_files import (
     LOSES_ROUTES,
     STACK_FILES,
     STEPFLOW_CONFIGS,
+    sole_stack,
 )
 
 if TYPE_CHECKING:
@@ -52,11 +53,15 @@ FLOW_SUFFIXES = (".yaml", ".yml", ".json")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the command line says about where to run."""
+    """What the command line says about where to run.
+
+    ``target``: what it is for; where nothing names a stack, the only one for that target is taken.
+    """
 
     environment: str | None = None
     stack_file: str | None = None
     stack: str | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +343,7 @@ class Loader:
             name, where = environment.stack.value, environment.stack.span
         name = name or self.environ.get("FLOWC_STACK") or None
         if name is None:
-            name = next(iter(stacks)) if len(stacks) == 1 else "default"
+            name = sole_stack(stacks, choice.target) or "default"
         if name in stacks:
             complete = stacks[name].file not in self._without_all_routes
             return Place(stacks[name], environment, complete)

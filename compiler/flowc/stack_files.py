@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flowc.diagnostics import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.source.stack_model import Stack
 
 STACK_FILES = ("stack.yaml", "stack.yml")
 STEPFLOW_CONFIGS = (
@@ -23,3 +30,11 @@ LOSES_ROUTES = frozenset(
     }
 )  # fmt: skip
 """What a stack's decoder reports where it leaves a route or a class out."""
+
+
+def sole_stack(stacks: Mapping[str, Stack], target: str | None) -> str | None:
+    """Return the only stack there is, or else the only one that names ``target``."""
+    found = list(stacks)
+    if len(found) > 1 and "default" not in stacks:
+        found = [name for name, stack in stacks.items() if target and stack.target == target]
+    return found[0] if len(found) == 1 else None

@@ -8,7 +8,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from conformance.model import HERE, Case, Observed, run_input
+from tests.conformance.model import HERE, Case, Observed, run_input
+
 from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, compile_flow
 from flowc.source.decode_flow import decode_flow

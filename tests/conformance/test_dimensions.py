@@ -10,16 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.conformance.engines import StepFunctions, run_local
+from tests.conformance.model import differences, load_cases
+from tests.servers.stepflow_sdk import COMPONENT_SERVER, VERSIONS, server_python
 
-from conformance.engines import StepFunctions, run_local
-from conformance.model import differences, load_cases
 from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, compile_flow
 from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_stack import decode_stacks
 from flowc.source.yaml_reader import read
 from flowc.targets import find_target
-from servers.stepflow_sdk import COMPONENT_SERVER, VERSIONS, server_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

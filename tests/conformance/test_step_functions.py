@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from conformance.engines import StepFunctions
-from conformance.model import Case, differences, load_cases
+from tests.conformance.engines import StepFunctions
+from tests.conformance.model import Case, differences, load_cases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

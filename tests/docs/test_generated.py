@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.docs.generated_pages import PAGES, diagnostics_page, targets_page
 
-from docs.generated_pages import PAGES, diagnostics_page, targets_page
 from flowc.diagnostics import codes
 from flowc.features import FEATURES
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.docs.page_examples import Example, examples_of
 
-from docs.page_examples import Example, examples_of
 from flowc.diagnostics import Diagnostics, Severity
 from flowc.driver import Options, analyse, compile_program
 from flowc.source.decode_flow import decode_flow

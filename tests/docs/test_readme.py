@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.docs.page_examples import Example, examples_of
 
-from docs.page_examples import Example, examples_of
 from flowc.cli.app import app
 from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, compile_flow

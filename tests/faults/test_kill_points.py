@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.conformance.engines import compile_case, observe
+from tests.conformance.model import Case, differences
 
-from conformance.engines import compile_case, observe
-from conformance.model import Case, differences
 from flowc_shim.contract.verdict import FINAL_CODES
 from flowc_shim.runner.keys import indices_text
 from flowc_shim.stores.open import open_store

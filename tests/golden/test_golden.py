@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from golden.cases import CASES, GOLDEN, ROOT, GoldenCase, build
+from tests.golden.cases import CASES, GOLDEN, ROOT, GoldenCase, build
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +51,8 @@ def test_at_least_six_examples_for_both_targets() -> None:
 
 PROGRAM = """
 import json, sys
-sys.path[:0] = [{tests!r}]
-from golden.cases import CASES, build
+sys.path[:0] = [{root!r}]
+from tests.golden.cases import CASES, build
 print(json.dumps({{case.folder: build(case) for case in CASES}}, sort_keys=True))
 """
 
@@ -60,7 +60,7 @@ print(json.dumps({{case.folder: build(case) for case in CASES}}, sort_keys=True)
 def _in_a_process(seed: str, folder: Path) -> str:
     environment = {**os.environ, "PYTHONHASHSEED": seed}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(tests=str(ROOT / "tests"))],
+        [sys.executable, "-c", PROGRAM.format(root=str(ROOT))],
         env=environment, cwd=folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from flowc.diagnostics import Diagnostics
 from flowc.source import yaml_reader
 from flowc_targets._shared.yaml_emitter import emit, emit_documents
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 ODD = [
     "", " ", "yes", "No", "on", "y", "N", "null", "~", "true", "12:30:45", "1_000", "0o17", "010",

@@ -31,7 +31,7 @@ def run_check(
     """Check one flow, or every flow of the project in every environment; return the exit code."""
     session = Session(lenient)
     wanted = _targets(session, targets)
-    flows = _flows(session, flow, choice)
+    flows = _flows(session, flow, choice, [target.name for target in wanted])
     if flow is None:
         _check_names([loaded for loaded, _ in flows], session)
     for loaded, choices in flows:
@@ -57,12 +57,14 @@ def _targets(session: Session, names: list[str]) -> list[Target]:
 
 
 def _flows(
-    session: Session, name: str | None, choice: Choice
+    session: Session, name: str | None, choice: Choice, targets: list[str]
 ) -> list[tuple[LoadedFlow, list[Choice]]]:
     """Return the flows to check, each with the places to check it for."""
     if name is not None:
         loaded = session.loader.flow(name)
-        return [] if loaded is None else [(loaded, [choice])]
+        if loaded is None:
+            return []
+        return [(loaded, _stack_choices(session, loaded, choice, targets))]
     project = session.loader.project(session.loader.folder)
     if project is None:
         if not session.diagnostics.has_errors:
@@ -82,6 +84,23 @@ def _choices(project: Project, choice: Choice) -> list[Choice]:
     if choice.environment is not None or choice.stack is not None or not project.environments:
         return [choice]
     return [Choice(name, choice.stack_file, None) for name in project.environments]
+
+
+def _stack_choices(
+    session: Session, flow: LoadedFlow, choice: Choice, targets: list[str]
+) -> list[Choice]:
+    """Return the choice, or one per stack where nothing says which of several is meant.
+
+    Those are the stacks for one of ``targets``, and those that are for none in particular.
+    """
+    default = flow.project is not None and flow.listed and flow.project.default_environment
+    if choice.stack or choice.environment or default or session.loader.environ.get("FLOWC_STACK"):
+        return [choice]
+    stacks = session.loader.stacks(flow, choice) or {}
+    if len(stacks) < 2 or "default" in stacks:
+        return [choice]
+    meant = [name for name, stack in stacks.items() if stack.target in (None, *targets)]
+    return [Choice(None, choice.stack_file, name) for name in meant or stacks]
 
 
 def _check_names(flows: list[LoadedFlow], session: Session) -> None:

@@ -63,6 +63,7 @@ class Session:
         from flowc.targets import find_target
 
         target = find_target(target_name, self.diagnostics)
+        choice = replace(choice, target=target.name if target is not None else None)
         place = None if flow is None else self.loader.place(flow, choice)
         if flow is None or place is None or target is None:
             if flow is not None:

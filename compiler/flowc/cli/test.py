@@ -106,19 +106,21 @@ class _Tester:
         """Return the stack: `--config`, the block's own, a test config beside it, the usual."""
         loader = self.session.loader
         if self.config is not None:
-            return loader.place(flow, Choice(stack_file=str(self.config)))
+            return loader.place(flow, Choice(stack_file=str(self.config), target=LOCAL))
         if block.config_file is not None:
             file = flow.path.parent / block.config_file.value
-            return loader.place(flow, Choice(stack_file=str(file)))
+            return loader.place(flow, Choice(stack_file=str(file), target=LOCAL))
         if block.config is not None:
             document = Document(
                 flow.document.file, flow.document.text, block.config, block.config.span
             )
-            return loader.place_on(loader.decode_stacks(document), Choice())
+            return loader.place_on(loader.decode_stacks(document), Choice(target=LOCAL))
         for name in TEST_CONFIGS:
             if (flow.path.parent / name).is_file():
-                return loader.place(flow, Choice(stack_file=str(flow.path.parent / name)))
-        return loader.place(flow, Choice())
+                return loader.place(
+                    flow, Choice(stack_file=str(flow.path.parent / name), target=LOCAL)
+                )
+        return loader.place(flow, Choice(target=LOCAL))
 
     def _case(self, flow: LoadedFlow, case: Case, running: LocalSession) -> Json:
         """Run one case and print its line; return what came out if it is not as expected."""

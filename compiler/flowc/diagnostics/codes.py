@@ -116,7 +116,7 @@ UNKNOWN_COMPONENT = _code("FC408", "component unknown to its class")
 # FC5xx what the chosen target cannot do
 UNSUPPORTED = _code("FC501", "not supported by the target")
 TARGET_NAME = _code("FC502", "name invalid on the target")
-TARGET_NAME_COLLISION = _code("FC503", "names collide on the target")
+# FC503 is withdrawn, and its number not used again: names are made unique, they never collide.
 SIZE_LIMIT = _code("FC504", "size limit exceeded")
 TIME_LIMIT = _code("FC505", "time limit exceeded")
 SECRET_ON_TARGET = _code("FC506", "secret on this target")

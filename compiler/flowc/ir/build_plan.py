@@ -22,12 +22,15 @@ def build_plan(
     layout: Layout,
     routes: Json = None,
     max_items: int = MAX_ITEMS,
+    max_items_nested: int | None = None,
 ) -> Plan:
     """Return the plan.
 
     ``routes`` go in for flows that components submit at run time. ``max_items``: what the target
-    can fan out; a loop that turns out larger fails before its first item.
+    can fan out; a loop that turns out larger fails before its first item. ``max_items_nested``:
+    the same for loops inside loops, where that is less.
     """
+    nested = max_items if max_items_nested is None else max_items_nested
     used = {cls.name: cls for call in placement.calls.values() for cls in call.classes}
     classes = placement.stack.classes if routes is not None else used
     units = {
@@ -38,7 +41,10 @@ def build_plan(
         name=program.name,
         project=placement.project,
         branch=placement.branch,
-        steps={path: _step(step, placement, max_items) for path, step in program.steps.items()},
+        steps={
+            path: _step(step, placement, nested if step.scope else max_items)
+            for path, step in program.steps.items()
+        },
         units=units,
         output=program.output,
         output_may_skip=program.output_may_skip,

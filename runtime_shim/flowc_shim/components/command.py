@@ -76,7 +76,7 @@ def run_program(call: Call, words: list[str], env: dict[str, str], folder: str) 
         )
     except OSError as error:
         raise final_error("COMMAND_NOT_FOUND", f"{call.component}: {error}") from error
-    assert process.stdout is not None and process.stderr is not None  # noqa: S101 - PIPE
+    assert process.stdout is not None and process.stderr is not None
     Tail(process.stdout, forward=True)
     stderr = Tail(process.stderr, forward=True)
     try:

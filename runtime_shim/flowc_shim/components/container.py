@@ -68,7 +68,7 @@ class ContainerClient:
 
     def _remove(self, name: str) -> None:
         """Remove a container whose command line was ended; the runtime would let it run on."""
-        assert self._runtime is not None  # noqa: S101 - found before anything ran
+        assert self._runtime is not None
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             _ask([self._runtime, "rm", "--force", name], _REMOVE_SECONDS)
 

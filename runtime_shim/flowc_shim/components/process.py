@@ -107,13 +107,13 @@ class ServerProcess:
         except OSError as error:
             raise self._failed(f"cannot be started: {error}") from error
         _RUNNING.add(self)
-        assert self._process.stderr is not None  # noqa: S101 - PIPE was asked for
+        assert self._process.stderr is not None
         self._stderr = Tail(self._process.stderr, forward=False)
         self._deadline = time.monotonic() + self._start_seconds
 
     def _await_port(self, cancelled: threading.Event) -> int:
         process = self._process
-        assert process is not None and process.stdout is not None  # noqa: S101 - just started
+        assert process is not None and process.stdout is not None
         announcement = _PortReader(process.stdout)
         while not announcement.found.wait(0.1):
             self._check_alive(cancelled, "printed no line with its port")
@@ -144,7 +144,7 @@ class ServerProcess:
     def _check_alive(self, cancelled: threading.Event, late: str) -> None:
         if cancelled.is_set():
             raise stopped_error()
-        assert self._process is not None  # noqa: S101 - only called after _start
+        assert self._process is not None
         code = self._process.poll()
         if code is not None:
             raise self._failed(f"{describe_exit(code)} before it was ready")

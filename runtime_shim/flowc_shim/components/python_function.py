@@ -141,7 +141,7 @@ class _Worker:
             )
         except OSError as error:
             raise final_error("CONFIGURATION", f"no Python worker: {error}") from error
-        assert self._process.stderr is not None  # noqa: S101 - PIPE was asked for
+        assert self._process.stderr is not None
         self._stderr = Tail(self._process.stderr, forward=True)
 
     def alive(self) -> bool:
@@ -151,7 +151,7 @@ class _Worker:
     def ask(self, request: bytes, limits: Limits) -> dict[str, Any]:
         """Return the answer to one call; raises FlowError WORKER_DIED, TIMEOUT, STOPPED."""
         process = self._process
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101 - PIPE
+        assert process.stdin is not None and process.stdout is not None
         writer = threading.Thread(target=self._write, args=(request,), daemon=True)
         writer.start()  # a large input and a worker that does not read must not block the limits
         out = process.stdout.fileno()
@@ -184,7 +184,7 @@ class _Worker:
 
     def _write(self, request: bytes) -> None:
         stdin = self._process.stdin
-        assert stdin is not None  # noqa: S101 - PIPE was asked for
+        assert stdin is not None
         # When the worker has died, the reader of its answer sees that and says so.
         with contextlib.suppress(OSError, ValueError):
             stdin.write(request)

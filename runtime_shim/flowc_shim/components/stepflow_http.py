@@ -94,7 +94,7 @@ class StepflowHttpClient:
     def _open_endpoint(self, call: Call) -> Endpoint:
         """Return where to call; starts the process if there is one and it does not run."""
         if self._process is None:
-            assert self._endpoint is not None  # noqa: S101 - one of the two, see __init__
+            assert self._endpoint is not None
             return self._endpoint
         with self._lock:
             url = self._process.ensure_running(call.cancelled)

@@ -6,11 +6,9 @@ and the shim decodes plans and flows that arrive as data (where the first proble
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.json_types import Json
 from flowc_shim.language import values as v
 from flowc_shim.language.forms import (
     ALLOWED_KEYS,
@@ -24,6 +22,11 @@ from flowc_shim.language.forms import (
     ValueSyntaxError,
 )
 from flowc_shim.language.paths import Path, PathSyntaxError, parse_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_shim.contract.json_types import Json
 
 
 def _nowhere(_container: Any, _key: str | int, _part: str) -> object:

@@ -1,17 +1,18 @@
 """Paths into values: Stepflow's JSON path subset.
 
 A text without a leading ``$`` is *one bare field name* (``a.b`` is the field called ``a.b``).
-With ``$``: ``.name``, ``[0]``, ``["name"]``, ``['name']``; a name after a dot goes on to the next dot
-or bracket, whatever letters it has, quotes and ``*`` apart. No wildcards, slices, negative indexes or
-escapes. The empty text and ``$`` are the whole value.
+With ``$``: ``.name``, ``[0]``, ``["name"]``, ``['name']``; a name after a dot goes on to the next
+dot or bracket, whatever letters it has, quotes and ``*`` apart. No wildcards, slices, negative
+indexes or escapes. The empty text and ``$`` are the whole value.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from flowc_shim.contract.json_types import Json
+if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
 
 Path: TypeAlias = tuple[str | int, ...]
 

@@ -130,7 +130,7 @@ class Scheduler:
     def _work(self, unit: Unit, run: _ScopeRun, settled: dict[str, tuple[str, str]]) -> None:
         try:
             ended = self._launch(unit, run.indices, settled)
-        except BaseException as error:  # noqa: BLE001 (handed to the thread that waits)
+        except BaseException as error:
             failure = error
 
             def broken() -> None:

@@ -20,7 +20,7 @@ def files(compilation: Compilation) -> dict[str, str]:
     plan = compilation.plan
     return {
         STATE_MACHINE: _text(define(compilation).machine, 2),
-        f"plan-{plan.digest[:12]}.json": _text(plan.to_json(), 1),
+        "plan.json": _text(plan.to_json(), 1),
         "functions.json": _text(functions(compilation), 2),
         "iam.json": _text(iam(compilation), 2),
     }

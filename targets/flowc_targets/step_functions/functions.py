@@ -49,9 +49,7 @@ def functions(compilation: Compilation) -> dict[str, Any]:
         "functions": [
             _function(used[name], compute, environment, secrets) for name in sorted(used)
         ],
-        "job_definitions": [
-            _job(jobs[key], compute, environment, secrets) for key in sorted(jobs)
-        ],
+        "job_definitions": [_job(jobs[key], compute, environment, secrets) for key in sorted(jobs)],
         "job_queues": _queues(on_batch, compute),
         "objects": _objects(compilation),
     }

@@ -80,9 +80,7 @@ def _machine(compilation: Compilation, needed: dict[str, Any]) -> list[dict[str,
 
 
 def _task(compilation: Compilation, needed: dict[str, Any]) -> list[dict[str, Any]]:
-    logs = [
-        f"{ARN}:logs:{HERE}:log-group:/aws/lambda/{f['name']}:*" for f in needed["functions"]
-    ]
+    logs = [f"{ARN}:logs:{HERE}:log-group:/aws/lambda/{f['name']}:*" for f in needed["functions"]]
     if "job_definitions" in needed:
         logs.append(f"{ARN}:logs:{HERE}:log-group:/aws/batch/job:*")
     statements = [_allow(["logs:CreateLogStream", "logs:PutLogEvents"], logs)]

@@ -103,9 +103,7 @@ class Builder:
         self.shapes = {scope: shape_of(self.layout, scope) for scope in self.layout.scopes}
         self.names = Names([*self.layout.units, *self.layout.loops])
         root = [self.layout.units[unit] for unit in self.layout.scopes[ROOT]]
-        self.begins = any(
-            not unit.after and self.compute.kind(unit) == BATCH for unit in root
-        )
+        self.begins = any(not unit.after and self.compute.kind(unit) == BATCH for unit in root)
 
     # the whole
 

@@ -54,9 +54,7 @@ def note_waits(compilation: Compilation, diagnostics: Diagnostics) -> None:
 _HINT = "a state machine is made of sequences and parallel branches; another target keeps the graph"
 
 
-def _note(
-    compilation: Compilation, wait: AddedWait, longer: str, diagnostics: Diagnostics
-) -> None:
+def _note(compilation: Compilation, wait: AddedWait, longer: str, diagnostics: Diagnostics) -> None:
     layout = compilation.layout
     names = [f"`{layout.units[other].steps[-1]}`" for other in wait.others]
     listed = ", ".join(names[:NAMED])

@@ -6,12 +6,13 @@ import re
 from importlib.resources import files
 
 import pytest
+
 from flowc.diagnostics import Code, Diagnostics, codes
 from flowc.diagnostics.explanations import HEADINGS, explain, parse_page
 from flowc.source.yaml_reader import read
 
 CODES = codes.all_codes()
-WITHOUT_EXAMPLE = {"FC504", "FC900"}
+WITHOUT_EXAMPLE = {"FC900"}
 READING = [f"FC{n}" for n in (*range(101, 104), *range(105, 111))]
 
 

@@ -6,6 +6,7 @@ import json
 from textwrap import dedent
 
 import pytest
+
 from flowc.diagnostics import CompileError, Diagnostics, Severity, Span, codes
 from flowc.diagnostics.render import (
     render_github,

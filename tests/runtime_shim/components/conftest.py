@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from flowc_shim.blob_api.backend import MemoryBlobs
 from flowc_shim.blob_api.server import BlobServer, serve
 from flowc_shim.components.api import Call

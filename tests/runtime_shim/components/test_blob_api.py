@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
+
 from flowc_shim.blob_api.backend import MemoryBlobs
 from flowc_shim.blob_api.server import serve
 from flowc_shim.language.canonical import digest

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+
 from flowc_shim.components.builtins.client import BuiltinClient
 from flowc_shim.contract.errors import ErrorClass
 

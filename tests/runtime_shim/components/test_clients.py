@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from flowc_shim.components.clients import open_client
 from flowc_shim.contract.errors import FlowError
 

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+
 from flowc_shim.components.command import CommandClient
 from flowc_shim.contract.errors import ErrorClass
 

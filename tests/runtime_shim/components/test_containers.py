@@ -6,6 +6,7 @@ import os
 import sys
 
 import pytest
+
 from flowc_shim.components.container import ContainerClient
 from flowc_shim.contract.errors import ErrorClass
 

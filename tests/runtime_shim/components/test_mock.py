@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from flowc_shim.components.mock import MockClient
 from flowc_shim.contract.errors import ErrorClass, FlowError
 

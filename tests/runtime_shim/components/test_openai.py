@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from flowc_shim.components.builtins.client import BuiltinClient
 from flowc_shim.contract.errors import ErrorClass
 

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from flowc_shim.components.python_function import PythonClient
 from flowc_shim.contract.errors import ErrorClass
 

@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+
 from flowc_shim.components.clients import open_client
 from flowc_shim.contract.errors import ErrorClass
 

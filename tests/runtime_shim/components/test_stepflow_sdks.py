@@ -8,6 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from flowc_shim.components.stepflow_http import StepflowHttpClient
 from flowc_shim.contract.errors import ErrorClass, platform_error
 

@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+
 from flowc_shim.components.stepflow_http import StepflowHttpClient
 from flowc_shim.contract.errors import ErrorClass, FlowError, platform_error
 

@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from flowc_shim.components.stepflow_http import StepflowHttpClient
 from flowc_shim.contract.errors import ErrorClass
 

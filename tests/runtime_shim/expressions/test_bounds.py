@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+
 from flowc_shim.language.expressions import (
     MAX_CHARACTERS,
     MAX_DEPTH,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from flowc_shim.language.expressions import Scope, check, parse, result_type
 
 SCOPE = Scope(

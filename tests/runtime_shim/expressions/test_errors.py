@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import pytest
+
 from flowc_shim.language.expressions import (
     ExpressionError,
     ExpressionSyntaxError,

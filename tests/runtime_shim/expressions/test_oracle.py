@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import cel
 import pytest
-from flowc_shim.language.expressions import ExpressionError, evaluate, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from flowc_shim.language.expressions import ExpressionError, evaluate, parse
 
 INPUT = {
     "i": 5,

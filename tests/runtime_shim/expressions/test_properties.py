@@ -7,6 +7,9 @@ import math
 from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from flowc_shim.language.expressions import (
     ExpressionError,
     ExpressionSyntaxError,
@@ -17,8 +20,6 @@ from flowc_shim.language.expressions import (
     references,
     result_type,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 FRAGMENTS = st.sampled_from(
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from flowc_shim.language.expressions import evaluate, evaluate_condition, parse
 
 CASES = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+
 from flowc_shim.stores.open import open_store
 
 from .s3_server import BUCKET, S3Server, start

@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from flowc_shim.language.canonical import digest
 from flowc_shim.stores.blobs import blob_key, get_blob, put_blob
 from flowc_shim.stores.bodies import CorruptBody
 from flowc_shim.stores.memory import MemoryStore
-from hypothesis import given
-from hypothesis import strategies as st
 
 from . import faults
 

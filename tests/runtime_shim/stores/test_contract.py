@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.bodies import CorruptBody
 from flowc_shim.stores.commit import commit

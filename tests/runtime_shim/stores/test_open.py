@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.folder import FolderStore
 from flowc_shim.stores.objects import ObjectsStore

@@ -6,10 +6,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from moto.s3.responses import S3Response
+
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.commit import commit
 from flowc_shim.stores.probe import probe
-from moto.s3.responses import S3Response
 
 from .conftest import Place
 from .s3_server import BUCKET, CREDENTIALS, S3Server

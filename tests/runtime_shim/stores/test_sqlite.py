@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.sqlite import SqliteStore
 

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.conformance.engines import observe
+from tests.conformance.model import HERE as CONFORMANCE
 from tests.engines.step_functions.engine import ExecutionResult, StepFunctionsEngine
 from tests.targets.step_functions.flows import STACK, compiled
 
-from conformance.engines import observe
-from conformance.model import HERE as CONFORMANCE
 from flowc_shim.stores.open import open_store
 from flowc_targets.step_functions import TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conformance.model import Observed
+    from tests.conformance.model import Observed
+
     from flowc_shim.contract.plan import Plan
 
 FUNCTION = Path(__file__).with_name("function.py")

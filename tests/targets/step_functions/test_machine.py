@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conformance.engines import compile_case
+from tests.conformance.model import Case, load_cases
 from tests.gates.asl_validator import asl_validate
 from tests.targets.step_functions.flows import (
     STACK,
@@ -17,8 +19,6 @@ from tests.targets.step_functions.flows import (
     states,
 )
 
-from conformance.engines import compile_case
-from conformance.model import Case, load_cases
 from flowc_targets.step_functions import TARGET
 from flowc_targets.step_functions.check_definition import check_definition
 
@@ -64,11 +64,10 @@ def test_gates_pass_every_machine(
 def test_files() -> None:
     compilation = compiled(TWO)
     files = TARGET.emit(compilation)
-    digest = compilation.plan.digest
     assert set(files) == {
-        "state-machine.asl.json", f"plan-{digest[:12]}.json", "functions.json", "iam.json",
+        "state-machine.asl.json", "plan.json", "functions.json", "iam.json",
     }  # fmt: skip
-    assert json.loads(files[f"plan-{digest[:12]}.json"]) == compilation.plan.to_json()
+    assert json.loads(files["plan.json"]) == compilation.plan.to_json()
     assert all(text.endswith("}\n") for text in files.values())
     assert "123456789012" not in "".join(files.values()), "an account"
     assert TARGET.emit(compiled(TWO)) == files

@@ -155,6 +155,7 @@ def test_added_waits_are_what_the_tree_adds(graph: Graph) -> None:
 @st.composite
 def trees(draw: st.DrawFn) -> Tree:
     names = iter(f"u{i}" for i in range(1000))
+
     def parts(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
         return st.tuples(st.booleans(), st.lists(inner, min_size=2, max_size=4))
 
