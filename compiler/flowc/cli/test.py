@@ -212,7 +212,7 @@ def _looks_like_flow(path: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     if path.suffix == ".json":
-        return any('"test"' in line for line in lines)
+        return all(any(f'"{key}"' in line for line in lines) for key in ("test", "steps"))
     tops = {
         line.partition(":")[0].strip("\"'") for line in lines if line[:1] not in (" ", "#", "-")
     }

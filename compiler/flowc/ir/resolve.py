@@ -124,7 +124,9 @@ class _Resolver:
         if when is not None:
             when = v.Condition(self._value(when.value, scope, path), when.test, when.at)
         default = source.on_error.default
-        on_error = OnError() if default is None else OnError(self._value(default, scope, path))
+        on_error = source.on_error
+        if default is not None:
+            on_error = OnError(self._value(default, scope, path))
         retry = source.retry
         if retry is not None and retry.condition is not None:
             condition = self._value(retry.condition, scope, path, {"error"})

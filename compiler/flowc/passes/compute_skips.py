@@ -33,7 +33,7 @@ def _never_false(condition: v.Condition) -> bool:
 
 
 def _may_skip(step: Step, steps: dict[str, Step]) -> bool:
-    if step.when is not None and not _never_false(step.when):
+    if step.on_error.skip or (step.when is not None and not _never_false(step.when)):
         return True
     own = own_uses(step)
     if step.join_any:

@@ -48,6 +48,7 @@ class Routing:
         if any(c.component_class not in self.stack.classes for c in candidates):
             return ()  # a plugin that was refused, and reported, where it stands
         for candidate in candidates:
+            self._check_available(candidate, component)
             self._check_component(candidate, component.span)
         return candidates
 
@@ -97,6 +98,17 @@ class Routing:
             secondary=[(patterns[near], "the nearest route")] if near else [],
             hint=_NO_STACK_FILE if is_default else f"add a route; routes of the stack: {shown}",
         )
+
+    def _check_available(self, candidate: Candidate, component: At[str]) -> None:
+        cls = self.stack.classes[candidate.component_class]
+        if cls.unavailable is not None:
+            self.diagnostics.report(
+                codes.PLUGIN_TYPE,
+                cls.unavailable.value,
+                cls.unavailable.span,
+                secondary=[(component.span, f"class `{cls.name}` serves this")],
+                hint="start the server over HTTP, as SDK 0.9 to 0.11 do, and remove `transport`",
+            )
 
     def _check_component(self, candidate: Candidate, span: Span) -> None:
         cls = self.stack.classes[candidate.component_class]

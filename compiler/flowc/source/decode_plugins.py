@@ -9,6 +9,7 @@ from flowc.diagnostics import Span, codes
 from flowc.source.decode_profiles import decode_class_resources
 from flowc.source.fields import Decoding, Fields, describe, is_integer, nearest
 from flowc.source.located import Map
+from flowc.source.model import At
 from flowc.source.quantities import QuantityError, parse_share
 from flowc.source.secrets import decode_env
 from flowc.source.stack_model import ComponentClass, Profile
@@ -61,7 +62,7 @@ def _decode_class(
     decoding: Decoding,
 ) -> ComponentClass | None:
     kind = _kind(name, raw, at, decoding)
-    if kind is None or _is_stdio(raw, decoding):
+    if kind is None:
         return None
     fields = decoding.open(raw, PLUGIN_SHAPES[kind], at)
     if fields is None:
@@ -75,7 +76,8 @@ def _decode_class(
         resources=resources,
         profile=profile,
     )
-    return _BY_TYPE[kind](decoded, fields, profiles)
+    decoded = _BY_TYPE[kind](decoded, fields, profiles)
+    return replace(decoded, unavailable=_stdio(raw))
 
 
 def _kind(name: str, raw: Any, at: Span, decoding: Decoding) -> str | None:
@@ -108,17 +110,18 @@ def _kind(name: str, raw: Any, at: Span, decoding: Decoding) -> str | None:
     return None
 
 
-def _is_stdio(raw: Map, decoding: Decoding) -> bool:
+def _stdio(raw: Map) -> At[str] | None:
+    """Return why a class that speaks over a pipe cannot be called.
+
+    Stepflow's first configuration files are full of such classes, and most of their flows use none.
+    """
     if raw["type"] != "stepflow" or raw.get("transport") != "stdio":
-        return False
-    decoding.report(
-        codes.PLUGIN_TYPE,
+        return None
+    return At(
         "`transport: stdio` is not available: one pipe serves one caller and cannot be reached "
         "from containers",
         raw.value("transport"),
-        hint="start the server over HTTP, as SDK 0.9 to 0.11 do, and remove `transport`",
     )
-    return True
 
 
 def _with(decoded: ComponentClass, **config: Json) -> ComponentClass:

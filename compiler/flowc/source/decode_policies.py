@@ -118,6 +118,8 @@ def decode_on_error(step: Fields, ctx: FlowDecoding) -> OnError:
         return FAIL
     if raw["action"] == "retry":
         fields.get("maxRetries")
+    if raw["action"] == "skip":
+        return OnError(skip=True)
     if raw["action"] != "useDefault":
         return FAIL
     if ctx.dialect.template_defaults:

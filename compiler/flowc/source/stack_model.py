@@ -36,7 +36,8 @@ class ComponentClass:
     ``config``: everything a client needs at run time, plain JSON (``type`` first), with
     ``${VAR}`` interpolated and secrets as ``{"secret": name}``. ``resources``: what the class
     says it has (profile resolved), None if it does not say. ``components``: names it serves,
-    None if unknown (a component server lists them only when it runs).
+    None if unknown (a component server lists them only when it runs). ``unavailable``: why nothing
+    may be called there; the file may name such a class, a flow may not use it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ComponentClass:
     profile: str | None = None
     components: tuple[str, ...] | None = None
     deploy: Json = None
+    unavailable: At[str] | None = None
     input_schemas: Mapping[str, Json] = field(default_factory=dict)
     output_schemas: Mapping[str, Json] = field(default_factory=dict)
 

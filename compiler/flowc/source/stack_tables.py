@@ -204,7 +204,7 @@ PLUGIN_SHAPES = {
             **_OF_EVERY_CLASS,
             "url": Key(NAME, nullable=True),
             **_PROCESS,
-            "transport": Key(one_of("http"), nullable=True),
+            "transport": Key(one_of("http", "stdio"), nullable=True),
             "healthCheck": Key(described_by("healthCheck", "a mapping", MAPPING), nullable=True),
             "deploy": Key(described_by("deploy", "a mapping", MAPPING)),
         },

@@ -33,7 +33,7 @@ _IGNORED = {
     )
     for snake, camel in (("input_schema", "inputSchema"), ("output_schema", "outputSchema"))
 }
-_ACTION = one_of("fail", "useDefault", "retry")
+_ACTION = one_of("fail", "useDefault", "retry", "skip")
 
 CLASSIC = Dialect(
     name="classic Stepflow",
@@ -86,15 +86,9 @@ CLASSIC = Dialect(
     actions={
         "fail": FAIL_SHAPE,
         "useDefault": USE_DEFAULT_SHAPE,
+        "skip": Shape("`onError` with `action: skip`", {"action": Key(TEXT)}),
         "retry": Shape("`onError` with `action: retry`", {"action": Key(TEXT)}),
     },
     template_defaults=True,
-    refused_actions={
-        "skip": Refusal(
-            codes.NEVER_IMPLEMENTED_KEY,
-            "is an action that turns a failure into a skipped step, which flowc does not do",
-            "write `action: useDefault`; the step's value is then `defaultValue`, or null",
-        )
-    },
     forms={**flowc_keys(FLOWC_FORMS, "form"), **NEVER_FORMS},
 )

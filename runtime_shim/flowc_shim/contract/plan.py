@@ -236,12 +236,13 @@ def _step_to_json(step: PlanStep) -> dict[str, Any]:
         out["guard"] = [[_condition_to_json(c) for c in clause] for clause in step.guard]
     if step.on_error.default is not None:
         out["on_error"] = {"default": encode_value(step.on_error.default)}
+    elif step.on_error.skip:
+        out["on_error"] = {"skip": True}
     return out
 
 
 def _step_from_json(path: str, raw: dict[str, Any]) -> PlanStep:
     guard = raw.get("guard")
-    on_error = raw.get("on_error")
     return PlanStep(
         path=path,
         scope=raw["scope"],
@@ -253,10 +254,16 @@ def _step_from_json(path: str, raw: dict[str, Any]) -> PlanStep:
         guard=None
         if guard is None
         else tuple(tuple(_condition_from_json(c) for c in clause) for clause in guard),
-        on_error=FAIL
-        if on_error is None
-        else OnError(decode_value(on_error["default"], Spelling.PLAN)),
+        on_error=_on_error_from_json(raw.get("on_error")),
     )
+
+
+def _on_error_from_json(raw: dict[str, Any] | None) -> OnError:
+    if raw is None:
+        return FAIL
+    if raw.get("skip"):
+        return OnError(skip=True)
+    return OnError(decode_value(raw["default"], Spelling.PLAN))
 
 
 def _call_to_json(call: PlanCall) -> dict[str, Any]:

@@ -95,17 +95,19 @@ DEFAULT_RETRY = Retry()
 
 @dataclass(frozen=True, slots=True)
 class OnError:
-    """What a failure that no budget retries becomes: the flow's failure, or a default.
+    """What a failure that no budget retries becomes: the flow's failure, or something else.
 
-    ``default`` None: fail. Otherwise the value that the step then has (outcome ``defaulted``).
+    ``default``: the value that the step then has (outcome ``defaulted``). ``skip``: the step is
+    then ``skipped`` (classic Stepflow's own action). Neither: fail.
     """
 
     default: v.Value | None = None
+    skip: bool = False
 
     @property
     def handles(self) -> bool:
-        """Whether a failure is turned into a value."""
-        return self.default is not None
+        """Whether a failure is turned into something that readers can go on with."""
+        return self.default is not None or self.skip
 
 
 FAIL = OnError()

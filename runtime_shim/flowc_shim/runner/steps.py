@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
@@ -83,8 +84,8 @@ def fail(
         unit=unit,
         started=started,
     )
-    if step.on_error.default is not None and record.outcome is not Outcome.STOPPED:
-        record = _defaulted(runtime, step, indices, record)
+    if step.on_error.handles and record.outcome is not Outcome.STOPPED:
+        record = _handled(runtime, step, indices, record)
     return _flagged(
         runtime, step, indices, runtime.journal.commit_record(indices, step.path, record)
     )
@@ -96,10 +97,10 @@ def _outcome(error: ErrorInfo) -> Outcome:
     return Outcome.TIMED_OUT if error.error_class is ErrorClass.TIMEOUT else Outcome.FAILED
 
 
-def _defaulted(
-    runtime: Runtime, step: PlanStep, indices: Indices, failed: StepRecord
-) -> StepRecord:
-    assert step.on_error.default is not None
+def _handled(runtime: Runtime, step: PlanStep, indices: Indices, failed: StepRecord) -> StepRecord:
+    """Return what ``onError`` makes of a failed step: skipped, or its default."""
+    if step.on_error.default is None:
+        return replace(failed, outcome=Outcome.SKIPPED)
     outcome, value, error = Outcome.DEFAULTED, None, failed.error
     try:
         value = evaluate(step.on_error.default, runtime.scope(step, indices))
@@ -110,15 +111,7 @@ def _defaulted(
         ).info
     except FlowError as broken:
         outcome, error = Outcome.FAILED, broken.info
-    return StepRecord(
-        outcome,
-        value,
-        error,
-        attempt=failed.attempt,
-        input_digest=failed.input_digest,
-        unit=failed.unit,
-        started=failed.started,
-    )
+    return replace(failed, outcome=outcome, value=value, error=error)
 
 
 def _flagged(runtime: Runtime, step: PlanStep, indices: Indices, record: StepRecord) -> StepRecord:
