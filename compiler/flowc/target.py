@@ -32,6 +32,24 @@ class FeatureSupport:
     note: str = ""
 
 
+NATIVE = FeatureSupport(Support.NATIVE)
+
+
+def native(note: str) -> FeatureSupport:
+    """Return the cell of a feature that the target has, with what to know about it."""
+    return FeatureSupport(Support.NATIVE, note)
+
+
+def lowered(how: str) -> FeatureSupport:
+    """Return the cell of a feature that is built out of others."""
+    return FeatureSupport(Support.LOWERED, how)
+
+
+def refused(why: str) -> FeatureSupport:
+    """Return the cell of a feature that is refused at the source line."""
+    return FeatureSupport(Support.REFUSED, why)
+
+
 @dataclass(frozen=True, slots=True)
 class Compilation:
     """Everything that a target gets: the program, where it was placed, its units and its plan.

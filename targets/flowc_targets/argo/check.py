@@ -6,13 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
+from flowc_targets._shared.check_classes import check_classes
 from flowc_targets.argo.check_sizes import check_sizes
 from flowc_targets.argo.pods import secret_options, store_secret_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from flowc.source.stack_model import ComponentClass
     from flowc.target import Compilation
 
 SHARED_STORES = ("s3", "gs", "az", "postgresql", "postgres")
@@ -27,8 +25,7 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     """Report everything at once; sizes only of what could be built otherwise."""
     before = len(diagnostics.found)
     _check_stack(compilation, diagnostics)
-    for cls, step in _used_classes(compilation):
-        _check_class(cls, step, diagnostics)
+    check_classes(compilation, diagnostics, units="pods", one="pod")
     _check_profiles(compilation, diagnostics)
     _check_ids(compilation, diagnostics)
     _check_variables(compilation, diagnostics)
@@ -69,61 +66,6 @@ def _check_stack(compilation: Compilation, diagnostics: Diagnostics) -> None:
                 store.span,
                 hint="write it as a plain text",
             )
-
-
-def _used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
-    """Yield each class that the flow uses, with the first step that does."""
-    seen = set()
-    for path, call in compilation.placement.calls.items():
-        for cls in call.classes:
-            if cls.name not in seen:
-                seen.add(cls.name)
-                yield cls, compilation.program.steps[path].span
-
-
-def _check_class(cls: ComponentClass, step: Span, diagnostics: Diagnostics) -> None:
-    secondary = [(step, "used by this step")]
-    if cls.type == "container":
-        diagnostics.report(
-            codes.UNSUPPORTED,
-            f"class `{cls.name}` is of type `container`, which Argo's units do not run yet",
-            cls.span,
-            secondary=secondary,
-            hint="put the program into the unit's image (`unit_image`) and use type `command`",
-        )
-    elif cls.deploy is not None:
-        diagnostics.report(
-            codes.NOT_BUILT_YET,
-            f"class `{cls.name}` is to be deployed by flowc, which is not built yet",
-            cls.span,
-            secondary=secondary,
-            hint="deploy the server yourself and give its `url`",
-        )
-    elif cls.type == "stepflow" and "url" not in cls.config:
-        diagnostics.report(
-            codes.UNSUPPORTED,
-            f"the server of class `{cls.name}` is started by `command`, "
-            "which a pod per step cannot do",
-            cls.span,
-            secondary=secondary,
-            hint="let the server run somewhere and give its `url`",
-        )
-    if _holds_secret(cls.config):
-        diagnostics.report(
-            codes.SECRET_ON_TARGET,
-            f"class `{cls.name}` has a secret in its `env`, which pods are not given yet",
-            cls.span,
-            secondary=secondary,
-            hint="pass it to the step as a secret variable",
-        )
-
-
-def _holds_secret(value: object) -> bool:
-    if isinstance(value, dict):
-        if set(value) == {"secret"}:
-            return True
-        return any(_holds_secret(member) for member in value.values())
-    return isinstance(value, (list, tuple)) and any(_holds_secret(item) for item in value)
 
 
 def _check_profiles(compilation: Compilation, diagnostics: Diagnostics) -> None:

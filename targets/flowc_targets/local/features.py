@@ -4,50 +4,50 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.target import FeatureSupport, Support
+from flowc.target import NATIVE, lowered, native, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NATIVE = FeatureSupport(Support.NATIVE)
+    from flowc.target import FeatureSupport
 
 
 def _later(what: str) -> FeatureSupport:
-    return FeatureSupport(Support.REFUSED, f"{what} not built yet")
+    return refused(f"{what} not built yet")
 
 
 FEATURES: Mapping[str, FeatureSupport] = {
-    "components": _NATIVE,
-    "data": _NATIVE,
-    "expressions": _NATIVE,
-    "variables": _NATIVE,
-    "secrets": FeatureSupport(Support.NATIVE, "plain values are accepted here only"),
-    "laziness": _NATIVE,
-    "needs": _NATIVE,
-    "when": _NATIVE,
-    "join": _NATIVE,
-    "retry": _NATIVE,
-    "onError": _NATIVE,
-    "timeout": _NATIVE,
-    "failure": _NATIVE,
-    "foreach": FeatureSupport(Support.NATIVE, "at most 25,000 items"),
-    "resources": FeatureSupport(Support.LOWERED, "never refused; nothing is limited here"),
-    "builtin": _NATIVE,
-    "mock": _NATIVE,
-    "python": _NATIVE,
-    "command": _NATIVE,
-    "container": FeatureSupport(Support.NATIVE, "by podman or docker, where found"),
-    "stepflow-url": _NATIVE,
-    "stepflow-command": FeatureSupport(Support.NATIVE, "started for the run, ended with it"),
-    "dynamic-flows": _NATIVE,
-    "granularity-auto": _NATIVE,
+    "components": NATIVE,
+    "data": NATIVE,
+    "expressions": NATIVE,
+    "variables": NATIVE,
+    "secrets": native("plain values are accepted here only"),
+    "laziness": NATIVE,
+    "needs": NATIVE,
+    "when": NATIVE,
+    "join": NATIVE,
+    "retry": NATIVE,
+    "onError": NATIVE,
+    "timeout": NATIVE,
+    "failure": NATIVE,
+    "foreach": native("at most 25,000 items"),
+    "resources": lowered("never refused; nothing is limited here"),
+    "builtin": NATIVE,
+    "mock": NATIVE,
+    "python": NATIVE,
+    "command": NATIVE,
+    "container": native("by podman or docker, where found"),
+    "stepflow-url": NATIVE,
+    "stepflow-command": native("started for the run, ended with it"),
+    "dynamic-flows": NATIVE,
+    "granularity-auto": NATIVE,
     "while": _later("`while` is"),
     "cache": _later("`cache` is"),
     "emit": _later("signals are"),
     "finally": _later("`finally` is"),
     "collect": _later("`collect` is"),
     "run-timeout": _later("flow `timeout` is"),
-    "triggers": FeatureSupport(Support.REFUSED, "nothing schedules here; `flowc run` starts a run"),
+    "triggers": refused("nothing schedules here; `flowc run` starts a run"),
     "artifacts": _later("`$artifact` is"),
     "sub-flows": _later("`flow:` is"),
     "waits": _later("`await` is"),

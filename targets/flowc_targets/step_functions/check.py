@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Severity, Span, codes
 from flowc.source.model import Needs
+from flowc_targets._shared.check_classes import check_classes
 from flowc_targets.step_functions.check_sizes import check_sizes
 from flowc_targets.step_functions.compute import BATCH, ECS, Compute, lambda_disk, lambda_memory
 from flowc_targets.step_functions.limits import (
@@ -17,10 +18,7 @@ from flowc_targets.step_functions.limits import (
 from flowc_targets.step_functions.notes import note_waits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from flowc.ir.layout import Unit
-    from flowc.source.stack_model import ComponentClass
     from flowc.target import Compilation
 
 SHARED_STORES = ("s3", "gs", "az", "postgresql", "postgres")
@@ -34,8 +32,7 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     """Report everything at once; sizes only of what could be built otherwise."""
     before = _errors(diagnostics)
     _check_store(compilation, diagnostics)
-    for cls, step in _used_classes(compilation):
-        _check_class(cls, step, diagnostics)
+    check_classes(compilation, diagnostics, units="functions and jobs", one="function")
     compute = Compute.of(compilation)
     for unit in compilation.layout.units.values():
         _check_unit(unit, compute, diagnostics)
@@ -73,62 +70,6 @@ def _check_store(compilation: Compilation, diagnostics: Diagnostics) -> None:
                 store.span,
                 hint="leave it out: the role of functions and jobs gives access to a bucket",
             )
-
-
-def _used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
-    """Yield each class that the flow uses, with the first step that does."""
-    seen = set()
-    for path, call in compilation.placement.calls.items():
-        for cls in call.classes:
-            if cls.name not in seen:
-                seen.add(cls.name)
-                yield cls, compilation.program.steps[path].span
-
-
-def _check_class(cls: ComponentClass, step: Span, diagnostics: Diagnostics) -> None:
-    secondary = [(step, "used by this step")]
-    if cls.type == "container":
-        diagnostics.report(
-            codes.UNSUPPORTED,
-            f"class `{cls.name}` is of type `container`, which functions and jobs do not run yet",
-            cls.span,
-            secondary=secondary,
-            hint="put the program into the unit's image (`unit_image`) and use type `command`",
-        )
-    elif cls.deploy is not None:
-        diagnostics.report(
-            codes.NOT_BUILT_YET,
-            f"class `{cls.name}` is to be deployed by flowc, which is not built yet",
-            cls.span,
-            secondary=secondary,
-            hint="deploy the server yourself and give its `url`",
-        )
-    elif cls.type == "stepflow" and "url" not in cls.config:
-        diagnostics.report(
-            codes.UNSUPPORTED,
-            f"the server of class `{cls.name}` is started by `command`, "
-            "which a function per step cannot do",
-            cls.span,
-            secondary=secondary,
-            hint="let the server run somewhere and give its `url`",
-        )
-    if _holds_secret(cls.config):
-        diagnostics.report(
-            codes.SECRET_ON_TARGET,
-            f"class `{cls.name}` has a secret in its configuration, "
-            "which functions and jobs are not given yet",
-            cls.span,
-            secondary=secondary,
-            hint="pass it to the step as a secret variable",
-        )
-
-
-def _holds_secret(value: Any) -> bool:
-    if isinstance(value, dict):
-        if set(value) == {"secret"}:
-            return True
-        return any(_holds_secret(member) for member in value.values())
-    return isinstance(value, (list, tuple)) and any(_holds_secret(item) for item in value)
 
 
 def _check_unit(unit: Unit, compute: Compute, diagnostics: Diagnostics) -> None:

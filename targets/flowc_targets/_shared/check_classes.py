@@ -1,0 +1,80 @@
+"""Component classes that no engine's containers can serve yet, refused at their lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc.diagnostics import Diagnostics, Span, codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.source.stack_model import ComponentClass
+    from flowc.target import Compilation
+
+
+def check_classes(
+    compilation: Compilation, diagnostics: Diagnostics, *, units: str, one: str
+) -> None:
+    """Report each class that the flow uses and the target cannot serve.
+
+    ``units``: what runs units there, in the plural (``pods``); ``one``: in the singular.
+    """
+    for cls, step in used_classes(compilation):
+        _check_class(cls, step, diagnostics, units, one)
+
+
+def used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
+    """Yield each class that the flow uses, with the first step that does."""
+    seen = set()
+    for path, call in compilation.placement.calls.items():
+        for cls in call.classes:
+            if cls.name not in seen:
+                seen.add(cls.name)
+                yield cls, compilation.program.steps[path].span
+
+
+def _check_class(
+    cls: ComponentClass, step: Span, diagnostics: Diagnostics, units: str, one: str
+) -> None:
+    secondary = [(step, "used by this step")]
+    if cls.type == "container":
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"class `{cls.name}` is of type `container`, which {units} do not run yet",
+            cls.span,
+            secondary=secondary,
+            hint="put the program into the unit's image (`unit_image`) and use type `command`",
+        )
+    elif cls.deploy is not None:
+        diagnostics.report(
+            codes.NOT_BUILT_YET,
+            f"class `{cls.name}` is to be deployed by flowc, which is not built yet",
+            cls.span,
+            secondary=secondary,
+            hint="deploy the server yourself and give its `url`",
+        )
+    elif cls.type == "stepflow" and "url" not in cls.config:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"the server of class `{cls.name}` is started by `command`, "
+            f"which a {one} per step cannot do",
+            cls.span,
+            secondary=secondary,
+            hint="let the server run somewhere and give its `url`",
+        )
+    if _holds_secret(cls.config):
+        diagnostics.report(
+            codes.SECRET_ON_TARGET,
+            f"class `{cls.name}` has a secret in its configuration, "
+            f"which {units} are not given yet",
+            cls.span,
+            secondary=secondary,
+            hint="pass it to the step as a secret variable",
+        )
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return set(value) == {"secret"} or any(map(_holds_secret, value.values()))
+    return isinstance(value, list) and any(map(_holds_secret, value))
