@@ -147,8 +147,25 @@ def test_a_project_applies_to_the_flows_it_lists(flowc, write):
     write(flowc_yaml=project, stack_yaml=STACK, one_yaml=GOOD, other_yaml=GOOD)
     assert "FC309" in flowc("check", "one.yaml", "--target", "argo").out, "listed: its environment"
     found = flowc("check", "other.yaml", "--target", "argo").out
-    assert "FC001" in found, "not listed: no environment, and no stack is called `default`"
+    assert "FC309" not in found, "not listed: no environment, so the stack for the target"
     assert "FC309" not in flowc("check", "other.yaml", "--target", "argo", "--env", "prod").out
+
+
+def test_where_nothing_names_a_stack(flowc, write, folder: Path):
+    """`check` looks at each one for its targets; `build` takes the only one for its target."""
+    here, there = STACK.split("  there:")
+    stacks = here + "  there:" + there.replace("b:", "c:").replace("plugin: b", "plugin: c")
+    write(stack_yaml=stacks, flow_yaml=GOOD.replace("/noop", "/nooop"))
+    both = flowc("check", "flow.yaml").out
+    assert "class `b` has no component" in both and "class `c` has no component" in both
+    only = flowc("check", "flow.yaml", "--target", "argo").out
+    assert "class `b`" not in only and "class `c` has no component" in only
+    write(flow_yaml=GOOD)
+    assert flowc("build", "flow.yaml", "--target", "argo").code == 0
+    assert flowc("run", "flow.yaml", "--input", "{}").code == 0
+    again = STACK + STACK.partition("\n")[2].replace("here:", "other:").replace("there:", "far:")
+    write(stack_yaml=again)
+    assert "FC001" in flowc("build", "flow.yaml", "--target", "argo").err, "two for one target"
 
 
 def test_a_stack_for_a_target_is_checked_for_it_alone(flowc, write):
