@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint golden conformance wheel clean
+.PHONY: help demo test test-fast lint golden conformance test-podman wheel clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ golden: $(DEV) ## Rewrite golden/ and the generated pages from what flowc emits 
 
 conformance: $(DEV) ## Run every conformance case on every target and print the matrix
 	$(BIN)/python -m pytest -n $(JOBS) -q tests/conformance --matrix
+
+test-podman: $(DEV) ## Run `container` components by a real podman (Debian: podman, runc, busybox-static)
+	FLOWC_PODMAN=1 $(BIN)/python -m pytest -q tests/containers
 
 wheel: $(DEV) ## Build both wheels into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps -w dist . ./runtime_shim

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOUNT = "/flowc"
 _ASK_SECONDS = 10.0
+_STOP_SECONDS = 1
 _REMOVE_SECONDS = 30.0
 _RUNTIME_FAILED = "EXIT_125"
 """Both command lines end so when the container could not be made: no image, no such device."""
@@ -91,6 +92,8 @@ def _run_line(
     runtime: str, name: str, folder: str, env: dict[str, str], program: dict[str, Any]
 ) -> list[str]:
     words = [runtime, "run", "--rm", "--name", name, "--volume", f"{folder}:{_MOUNT}"]
+    # Runtimes wait ten seconds by default for a container to end when it is removed.
+    words += ["--stop-timeout", str(_STOP_SECONDS)]
     if Path(runtime).name == "docker":
         # Otherwise what it writes belongs to root, and the folder could not be removed.
         words += ["--user", f"{os.getuid()}:{os.getgid()}"]
