@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +47,10 @@ class InProcess:
             if self.runtime.cancelled.wait(verdict.retry_wait):
                 return Ended(None, "stopped")
 
+    def stop(self) -> None:
+        """End what runs."""
+        self.runtime.cancel()
+
 
 @dataclass
 class Isolated:
@@ -57,6 +61,7 @@ class Isolated:
     environ: Mapping[str, str]
     observe: Observe
     running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, unit: Unit, indices: Indices, settled: dict[str, tuple[str, str]]) -> Ended:
         """Run the unit's process until it answers for good or no restart is left."""
@@ -67,10 +72,18 @@ class Isolated:
             if verdict is not None and (code == 0 or code in FINAL_CODES):
                 self.observe(unit, indices, verdict.status.value)
                 return Ended(verdict)
-            if attempt + 1 < unit.retry.attempts:
-                time.sleep(verdict.retry_wait if verdict else self._pause(unit, attempt))
+            if code in FINAL_CODES or attempt + 1 == unit.retry.attempts:
+                break
+            if self.stopping.wait(verdict.retry_wait if verdict else self._pause(unit, attempt)):
+                break
         self.observe(unit, indices, "died")
         return Ended(None, cause)
+
+    def stop(self) -> None:
+        """End the processes that run, and start none again."""
+        self.stopping.set()
+        for process in list(self.running):
+            process.terminate()
 
     @staticmethod
     def _pause(unit: Unit, attempt: int) -> float:
@@ -92,8 +105,12 @@ class Isolated:
                 env={**os.environ, **self.environ, "FLOWC_VERDICT": str(target)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                # a terminal's Ctrl-C is for this process, which then ends those
+                start_new_session=True,
             )
             self.running.add(process)
+            if self.stopping.is_set():
+                process.terminate()
             try:
                 code = process.wait()
             finally:

@@ -15,11 +15,12 @@ from flowc_shim.blob_api.command import StoreBlobs
 from flowc_shim.components.pool import ClientPool
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finish import begin_run
-from flowc_shim.runner.journal import Journal
+from flowc_shim.runner.journal import Journal, new_writer
+from flowc_shim.runner.keys import alias_key
 from flowc_shim.runner.plans import plan_key
 from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.variables import Variables
-from flowc_shim.stores.commit import land
+from flowc_shim.stores.commit import commit, land
 from flowc_shim.stores.open import open_store
 from flowc_targets.local.launchers import InProcess, Isolated, Observe
 from flowc_targets.local.scheduler import Scheduler
@@ -82,7 +83,7 @@ class LocalSession:
         self, value: Json, *, observe: Observe = _ignore, isolate: bool = False, name: str = ""
     ) -> RunResult:
         """Run the flow once with ``value`` as its input, to its end."""
-        run = name or new_run_name(self.compilation.name)
+        run = name or self._fresh_name()
         plan = self.compilation.plan
         runtime = Runtime(
             plan=plan,
@@ -100,21 +101,25 @@ class LocalSession:
         perform(runtime, Request("finish", status=status))
         return self._result(runtime, run)
 
+    def _fresh_name(self) -> str:
+        """Return a name that no other run has, claimed in the store: two runs must never mix."""
+        while True:
+            name = new_run_name(self.compilation.name)
+            claim = {"run": name, "writer": new_writer()}
+            if commit(self.store, alias_key(name), claim, claim["writer"]).mine:
+                return name
+
     def _schedule(self, runtime: Runtime, run: str, observe: Observe, isolate: bool) -> str:
-        layout = self.compilation.layout
-        if isolate:
-            with tempfile.TemporaryDirectory(prefix="flowc-") as folder:
-                launch = Isolated(
-                    runtime.plan.digest, run, self._environ(Path(folder), run), observe
-                )
-                Scheduler(layout, launch, WORKERS).run()
-            return "Succeeded"
-        try:
-            Scheduler(layout, InProcess(runtime, observe), WORKERS).run()
-        except KeyboardInterrupt:
-            runtime.cancelled.set()
-            perform(runtime, Request("finish", status="Stopped"))
-            raise
+        with tempfile.TemporaryDirectory(prefix="flowc-") as folder:
+            launch: InProcess | Isolated = InProcess(runtime, observe)
+            if isolate:
+                environ = self._environ(Path(folder), run)
+                launch = Isolated(runtime.plan.digest, run, environ, observe)
+            try:
+                Scheduler(self.compilation.layout, launch, WORKERS, launch.stop).run()
+            except KeyboardInterrupt:
+                perform(runtime, Request("finish", status="Stopped"))
+                raise
         return "Succeeded"
 
     def _environ(self, folder: Path, run: str) -> dict[str, str]:
@@ -147,7 +152,7 @@ class LocalSession:
 
 
 def new_run_name(flow: str) -> str:
-    """Return a fresh name for a run: flow, time (UTC), four random digits."""
+    """Return a likely new name for a run: flow, time (UTC), random digits."""
     return f"{flow}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{random_names.token_hex(2)}"
 
 

@@ -58,14 +58,17 @@ class _LoopRun:
 class Scheduler:
     """Runs the units of one layout, once."""
 
-    def __init__(self, layout: Layout, launch: Launch, workers: int) -> None:
+    def __init__(
+        self, layout: Layout, launch: Launch, workers: int, stop: Callable[[], None] | None = None
+    ) -> None:
+        """``stop``: ends what ``launch`` is running, called when the run cannot go on."""
         self._layout = layout
         self._launch = launch
+        self._stop = stop
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="unit")
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._readers = self._readers_of(layout)
         self._finished = False
-        self._stopped = False
 
     @staticmethod
     def _readers_of(layout: Layout) -> dict[str, list[str]]:
@@ -81,8 +84,10 @@ class Scheduler:
             self._start_scope(ROOT, (), self._finish)
             while not self._finished:
                 self._events.get()()
-        except KeyboardInterrupt:
-            self._stopped = True
+        except BaseException:
+            # before the pool is waited for: what runs may take for ever
+            if self._stop is not None:
+                self._stop()
             raise
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
