@@ -16,7 +16,7 @@ from flowc_shim.components.pool import ClientPool
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finish import begin_run
 from flowc_shim.runner.journal import Journal, new_writer
-from flowc_shim.runner.keys import alias_key
+from flowc_shim.runner.keys import run_prefix
 from flowc_shim.runner.plans import plan_key
 from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.variables import Variables
@@ -106,7 +106,7 @@ class LocalSession:
         while True:
             name = new_run_name(self.compilation.name)
             claim = {"run": name, "writer": new_writer()}
-            if commit(self.store, alias_key(name), claim, claim["writer"]).mine:
+            if commit(self.store, f"{run_prefix(name)}/claim", claim, claim["writer"]).mine:
                 return name
 
     def _schedule(self, runtime: Runtime, run: str, observe: Observe, isolate: bool) -> str:
