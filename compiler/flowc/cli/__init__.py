@@ -8,12 +8,16 @@ import sys
 BUG_EXIT = 1
 BROKEN_PIPE_EXIT = 141
 INTERRUPTED_EXIT = 130
+TERMINATED_EXIT = 143
 
 
 def main() -> None:
     """Run the command of ``sys.argv`` and exit with its code."""
     import gc
+    import signal
 
+    # Whoever ends this process politely ends what it has started as well.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(TERMINATED_EXIT))
     # A compilation makes much and drops little: collecting in between costs a tenth of its time.
     # Commands that stay longer (run, test) turn it on again.
     gc.disable()

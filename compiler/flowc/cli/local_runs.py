@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class LocalSession(Protocol):
     ) -> Result:
         """Run the flow once."""
 
+    def stop(self) -> None:
+        """Stop every run: what runs ends soon, and ``run`` returns."""
+
 
 def open_session(
     target: Target,
@@ -61,6 +65,23 @@ def open_session(
     local: Any = target  # what only this target can do is not part of the protocol of all
     session = local.open_session(compilation, overrides=overrides, state_store=state_store)
     return cast("AbstractContextManager[LocalSession]", session)
+
+
+def run_all(
+    session: LocalSession, inputs: Iterable[Json], at_once: int, **how: Any
+) -> Iterator[Result]:
+    """Yield the result of a run per input, in order.
+
+    The runs are on other threads, so that an interruption finds this one waiting and nothing else:
+    it stops what runs, and goes on once that has been recorded.
+    """
+    with ThreadPoolExecutor(at_once, thread_name_prefix="run") as pool:
+        try:
+            yield from pool.map(lambda value: session.run(value, **how), inputs)
+        except BaseException:
+            session.stop()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
 def error_of(result: Result) -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_shim.contract.outcomes import Outcome
 
 _WIDTH = 24
-_WORDS = {"done": "done", "final": "failed", "not_started": "not started"}
+_WORDS = {"done": "done", "final": "failed"}
 
 
 class Progress:
@@ -32,7 +32,7 @@ class Progress:
                 self._items.setdefault(unit.scope.partition("/")[0], set()).add(indices[:1])
             elif what == "started":
                 self._started.setdefault(unit.steps[0], time.monotonic())
-            elif unit.kind != "open":
+            elif unit.kind != "open" and what != "not_started":  # that is for the end to say
                 self._ended(unit, _WORDS.get(what, what))
 
     def _ended(self, unit: Any, word: str) -> None:

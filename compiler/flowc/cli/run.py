@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from flowc.cli.inputs import (
     read_items,
     read_overrides,
 )
-from flowc.cli.local_runs import LOCAL, error_of, open_session
+from flowc.cli.local_runs import LOCAL, error_of, open_session, run_all
 from flowc.cli.progress import Progress
 from flowc.cli.reporting import say
 from flowc.cli.session import Session
@@ -25,12 +24,10 @@ from flowc.diagnostics import Severity
 from flowc.targets import find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from flowc.cli.local_runs import LocalSession, Result
     from flowc.loading import Choice, LoadedFlow
-    from flowc.target import Compilation
     from flowc_shim.contract.json_types import Json
 
 
@@ -70,10 +67,14 @@ def run_run(request: RunRequest) -> int:
     gc.enable()  # from here on the process lives as long as the flow does
     target = find_target(LOCAL, session.diagnostics)
     assert target is not None, "it compiled"
-    with open_session(target, compilation, overrides=sets) as running:
-        if request.items is not None:
-            return _run_items(running, inputs, request)
-        return _run_once(running, compilation, inputs[0], request)
+    try:
+        with open_session(target, compilation, overrides=sets) as running:
+            if request.items is not None:
+                return _run_items(running, inputs, request)
+            return _run_once(running, inputs[0], request)
+    except (KeyboardInterrupt, SystemExit):
+        say("stopped; `flowc show` has how far it came")
+        raise
 
 
 def _inputs(request: RunRequest, session: Session) -> list[Json] | None:
@@ -92,11 +93,9 @@ def _check_input(request: RunRequest, flow: LoadedFlow, value: Json, session: Se
         check_input(request.input, value, schema.value, session.diagnostics, texts, severity)
 
 
-def _run_once(
-    running: LocalSession, compilation: Compilation, value: Json, request: RunRequest
-) -> int:
+def _run_once(running: LocalSession, value: Json, request: RunRequest) -> int:
     progress = Progress()
-    result = running.run(value, observe=progress, isolate=request.isolate)
+    [result] = run_all(running, [value], 1, observe=progress, isolate=request.isolate)
     progress.rest(result.outcomes)
     succeeded = result.outcome.value == "succeeded"
     say(f"run {result.run} {result.outcome.value}")
@@ -134,7 +133,8 @@ def _run_items(running: LocalSession, items: list[Json], request: RunRequest) ->
     """Run the flow for every item; print a line per item, in order."""
     started = time.monotonic()
     succeeded = 0
-    for index, result in enumerate(_results(running, items, request)):
+    results = run_all(running, items, request.concurrency, isolate=request.isolate)
+    for index, result in enumerate(results):
         _print({"index": index, "run": result.run, **_ended(result)})
         succeeded += result.outcome.value == "succeeded"
         if result.outcome.value != "succeeded":
@@ -143,12 +143,3 @@ def _run_items(running: LocalSession, items: list[Json], request: RunRequest) ->
     seconds = time.monotonic() - started
     say(f"{succeeded} of {len(items)} succeeded, {seconds:.1f}s")
     return 0 if succeeded == len(items) else 1
-
-
-def _results(running: LocalSession, items: list[Json], request: RunRequest) -> Iterator[Result]:
-    with ThreadPoolExecutor(request.concurrency, thread_name_prefix="run") as pool:
-        try:
-            yield from pool.map(lambda item: running.run(item, isolate=request.isolate), items)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.cases import Case, TestBlock, UpdateError, compare, decode_test, normalised, updated_text
 from flowc.cli.build import write_file
-from flowc.cli.local_runs import LOCAL, error_of, open_session
+from flowc.cli.local_runs import LOCAL, error_of, open_session, run_all
 from flowc.cli.reporting import report
 from flowc.cli.session import Session
 from flowc.diagnostics import Diagnostics, Severity, codes
@@ -125,7 +125,8 @@ class _Tester:
     def _case(self, flow: LoadedFlow, case: Case, running: LocalSession) -> Json:
         """Run one case and print its line; return what came out if it is not as expected."""
         started = time.monotonic()
-        ended = _ended(running.run(case.input))
+        [result] = run_all(running, [case.input], 1)
+        ended = _ended(result)
         seconds = time.monotonic() - started
         expected = {"outcome": "success"} if case.expected is None else case.expected
         differences = compare(expected, ended)

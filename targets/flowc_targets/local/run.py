@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets as random_names
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,6 +79,14 @@ class LocalSession:
     pool: ClientPool
     blob_url: str | None
     overrides: Mapping[str, Json]
+    stopping: threading.Event = field(default_factory=threading.Event)
+    active: set[Scheduler] = field(default_factory=set)
+
+    def stop(self) -> None:
+        """Stop every run: what runs ends soon, and ``run`` returns. Called on any thread."""
+        self.stopping.set()
+        for scheduler in list(self.active):
+            scheduler.stop()
 
     def run(
         self, value: Json, *, observe: Observe = _ignore, isolate: bool = False, name: str = ""
@@ -116,11 +125,20 @@ class LocalSession:
                 environ = self._environ(Path(folder), run)
                 launch = Isolated(runtime.plan.digest, run, environ, observe)
             try:
-                Scheduler(self.compilation.layout, launch, WORKERS, launch.stop).run()
+                self._drive(Scheduler(self.compilation.layout, launch, WORKERS, launch.stop))
             except KeyboardInterrupt:
                 perform(runtime, Request("finish", status="Stopped"))
                 raise
-        return "Succeeded"
+        return "Stopped" if self.stopping.is_set() else "Succeeded"
+
+    def _drive(self, scheduler: Scheduler) -> None:
+        self.active.add(scheduler)
+        try:
+            if self.stopping.is_set():  # stop() may have been too early to see it
+                scheduler.stop()
+            scheduler.run()
+        finally:
+            self.active.discard(scheduler)
 
     def _environ(self, folder: Path, run: str) -> dict[str, str]:
         plan = folder / "plan.json"

@@ -79,7 +79,7 @@ class Scheduler:
         return readers
 
     def run(self) -> None:
-        """Return when nothing runs and nothing can start any more."""
+        """Return when nothing runs, and nothing can start any more or all was stopped."""
         try:
             self._start_scope(ROOT, (), self._finish)
             while not self._finished:
@@ -91,6 +91,12 @@ class Scheduler:
             raise
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def stop(self) -> None:
+        """End what runs and start nothing more; called on any thread."""
+        self._events.put(self._finish)
+        if self._stop is not None:
+            self._stop()
 
     def _finish(self) -> None:
         self._finished = True
