@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from flowc_shim.contract.verdict import ExitCode, Status, Verdict, exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,8 +78,29 @@ def _run(options: argparse.Namespace) -> Verdict:
         status=getattr(options, "status", ""),
         input_text=os.environ.get(RUN_INPUT),
     )
-    with open_session(options.plan, options.run) as runtime:
+    with _ending_in_order(), open_session(options.plan, options.run) as runtime:
         return perform(runtime, request)
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM (evicted, deleted, stopped) end what was started here too, and decide nothing.
+
+    The attempt that was going on has a row without an end, which whoever comes next reads.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _say(verdict: Verdict) -> None:

@@ -144,7 +144,7 @@ class _Resolver:
             scope=scope.path,
             span=source.id.span,
             body=body,
-            data=_data_of(body, when, on_error),
+            data=_data_of(body, when, on_error, retry),
             needs=needs,
             when=when,
             join_any=source.join_any,
@@ -340,7 +340,9 @@ def _all_steps(steps: Iterable[SourceStep]) -> Iterable[SourceStep]:
             yield from _all_steps(step.body.steps)
 
 
-def _data_of(body: Call | Loop, when: v.Condition | None, on_error: OnError) -> tuple[str, ...]:
+def _data_of(
+    body: Call | Loop, when: v.Condition | None, on_error: OnError, retry: SourceRetry | None
+) -> tuple[str, ...]:
     values: list[v.Value] = []
     if isinstance(body, Call):
         values.append(body.input)
@@ -349,6 +351,7 @@ def _data_of(body: Call | Loop, when: v.Condition | None, on_error: OnError) -> 
         values.extend(value for _, value in body.product)
     values.extend([when.value] if when is not None else [])
     values.extend([on_error.default] if on_error.default is not None else [])
+    values.extend([retry.condition] if retry is not None and retry.condition is not None else [])
     return tuple(dict.fromkeys(use.step for value in values for use in step_uses(value)))
 
 

@@ -28,7 +28,10 @@ class Budget:
 
     def wait(self, retry: int) -> float:
         """Return the longest wait in seconds before re-try number ``retry`` (from 1)."""
-        growth = self.factor ** min(retry - 1, 64)
+        try:
+            growth = float(self.factor) ** min(retry - 1, 64)
+        except OverflowError:
+            return float(self.cap) if self.delay else 0.0
         return float(min(self.cap, self.delay * growth))
 
     def total_wait(self) -> float:
@@ -113,6 +116,10 @@ class OnError:
 FAIL = OnError()
 
 
+_ROUNDING = 1e-6
+"""29 % of 100 items are 29 items, and not the 28.999… that binary fractions make of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """How many items of a loop may fail: a count, or a share (0..1) of all items."""
@@ -120,11 +127,13 @@ class Tolerance:
     count: int = 0
     share: float | None = None
 
+    def most(self, items: int) -> int:
+        """Return how many failures a loop of ``items`` survives."""
+        return self.count if self.share is None else int(self.share * items + _ROUNDING)
+
     def allows(self, failed: int, items: int) -> bool:
         """Whether a loop of ``items`` with ``failed`` failures still succeeds."""
-        if self.share is not None:
-            return failed <= self.share * items
-        return failed <= self.count
+        return failed <= self.most(items)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan form."""

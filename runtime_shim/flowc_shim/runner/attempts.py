@@ -6,18 +6,18 @@ shim was killed counts too (class ``platform``).
 
 from __future__ import annotations
 
+import json
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc_shim.components.api import Call
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
 from flowc_shim.contract.plan import Candidate, PlanCall, PlanStep
-from flowc_shim.language.evaluate import Scope, retry_condition
+from flowc_shim.language.evaluate import Scope, SkippedReference, retry_condition
 from flowc_shim.language.paths import PathNotFound, follow, parse_path
 from flowc_shim.runner.host import Host
 from flowc_shim.runner.keys import Indices, indices_text
-from flowc_shim.runner.variables import mask
 from flowc_shim.schemas import SchemaMismatch, check_instance
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def attempt_call(
         try:
             return Success(_call_once(runtime, step, call, indices, value, number), number)
         except FlowError as failure:
-            error = _masked(runtime, failure.info.with_attempt(number))
+            error = runtime.variables.masked(failure.info.with_attempt(number))
         runtime.journal.end_attempt(indices, step.path, error)
         used[error.error_class] = used.get(error.error_class, 0) + 1
         given_up = _judge(call.retry, used, error, scope)
@@ -89,6 +89,8 @@ def attempt_call(
             return Later(error, wait)
         if runtime.cancelled.wait(wait):
             return Failure(_stopped(number))
+        if runtime.journal.record(indices, step.path) is not None:
+            return Failure(error)  # settled meanwhile: whoever commits this adopts what is decided
 
 
 def due_later(runtime: Runtime, step: PlanStep, indices: Indices) -> Later | None:
@@ -125,6 +127,9 @@ def _judge(
         allowed = retry_condition(retry.condition, scope, error.to_json())
     except FlowError as broken:
         return Failure(broken.info.with_attempt(error.attempt))
+    except SkippedReference as skipped:
+        text = f"`retry.if` reads skipped `{skipped.step}`"
+        return Failure(final_error("EXPRESSION_FAILURE", text).info.with_attempt(error.attempt))
     return None if allowed else Failure(error)
 
 
@@ -141,19 +146,13 @@ def _stopped(number: int) -> ErrorInfo:
     )  # fmt: skip
 
 
-def _masked(runtime: Runtime, error: ErrorInfo) -> ErrorInfo:
-    secrets = runtime.variables.secrets()
-    if not secrets:
-        return error
-    return replace(error, message=mask(error.message, secrets), data=mask(error.data, secrets))
-
-
 def _call_once(
     runtime: Runtime, step: PlanStep, call: PlanCall, indices: Indices, value: Json, number: int
 ) -> Json:
     candidate = choose(call.candidates, value)
     client = runtime.clients.client(candidate.component_class)
     where = "/".join(part for part in (indices_text(indices), step.path) if part)
+    key = f"{runtime.run_uuid}/{where}"
     output = client.call(
         Call(
             component=candidate.component,
@@ -162,12 +161,13 @@ def _call_once(
             run_id=runtime.run_uuid,
             flow_id=runtime.plan.digest,
             step_id=step.id,
-            idempotency_key=f"{runtime.run_uuid}/{where}",
+            idempotency_key=key,
             timeout=call.timeout,
             cancelled=runtime.cancelled,
         ),
-        Host(runtime),
+        Host(runtime, key),
     )
+    _check_is_json(step, output)
     schema = runtime.plan.step_schemas.get(step.path)
     if schema is not None and runtime.plan.enforce_schemas:
         try:
@@ -177,6 +177,14 @@ def _call_once(
                 "INVALID_OUTPUT", f"output of `{step.id}`: {mismatch}", type="SchemaMismatch"
             ) from mismatch
     return output
+
+
+def _check_is_json(step: PlanStep, output: Json) -> None:
+    try:
+        json.dumps(output, allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        text = f"output of `{step.id}` is not JSON: {error}"
+        raise final_error("INVALID_OUTPUT", text) from error
 
 
 def choose(candidates: tuple[Candidate, ...], value: Json) -> Candidate:

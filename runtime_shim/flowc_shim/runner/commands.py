@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowc_shim.runner.finish import begin_run, finish_run
+from flowc_shim.runner.finish import begin_run_from, finish_run
 from flowc_shim.runner.keys import parse_indices
 from flowc_shim.runner.units import decide, run_unit
 
 if TYPE_CHECKING:
+    from flowc_shim.contract.json_types import Json
     from flowc_shim.contract.verdict import Verdict
+    from flowc_shim.runner.keys import Indices
     from flowc_shim.runner.runtime import Runtime
 
 
@@ -34,14 +35,24 @@ class Request:
 def perform(runtime: Runtime, request: Request) -> Verdict:
     """Do what ``request`` asks; raises ValueError for what cannot be asked."""
     indices = parse_indices(request.scope)
+    units = [*request.settled] if request.unit is None else [request.unit, *request.settled]
+    for unit in units:
+        _check(runtime, unit, indices)
     if request.input_text is not None:
-        begin_run(runtime, json.loads(request.input_text), {"name": runtime.run_name,
-                  "flow": runtime.plan.name, "plan": runtime.plan.digest})  # fmt: skip
-    if request.unit is not None and request.unit not in runtime.plan.units:
-        raise ValueError(f"the plan has no unit `{request.unit}`")
+        header: dict[str, Json] = {"name": runtime.run_name, "flow": runtime.plan.name,
+                                   "plan": runtime.plan.digest}  # fmt: skip
+        begin_run_from(runtime, request.input_text, header)
     if request.command == "finish":
         return finish_run(runtime, request.status)
     if request.command == "decide":
         return decide(runtime, request.unit, indices, request.settled)
     assert request.unit is not None
     return run_unit(runtime, request.unit, indices, request.settled)
+
+
+def _check(runtime: Runtime, unit: str, indices: Indices) -> None:
+    if unit not in runtime.plan.units:
+        raise ValueError(f"the plan has no unit `{unit}`")
+    depth = runtime.depth(runtime.plan.units[unit].scope)
+    if len(indices) != depth:
+        raise ValueError(f"unit `{unit}` is in {depth} loops, but the scope names {len(indices)}")

@@ -7,12 +7,12 @@ again if that call is.
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.components.api import Call, CallHost
+from flowc_shim.components.api import Call
+from flowc_shim.components.limits import stopped_error
 from flowc_shim.contract.errors import ErrorClass, FlowError, final_error
 from flowc_shim.contract.policies import DEFAULT_PLATFORM, Budget, Retry
 from flowc_shim.language import values as v
@@ -22,6 +22,7 @@ from flowc_shim.language.forms import Spelling, ValueSyntaxError
 from flowc_shim.language.references import step_uses
 from flowc_shim.language.routes import Router, compile_routes
 from flowc_shim.runner.attempts import choose
+from flowc_shim.runner.host import Host
 
 if TYPE_CHECKING:
     from flowc_shim.contract.json_types import Json
@@ -31,6 +32,17 @@ MAX_PARALLEL_RUNS = 32
 """Items of one submission that run at the same time unless the caller wants fewer."""
 
 DEFAULT_RETRIES = 3
+
+MAX_DEPTH = 20
+"""Flows that submit flows that submit flows …: a flow may come back to itself through its input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Where a flow was submitted: a key that is the same over attempts, and how deep it is."""
+
+    key: str
+    depth: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,7 @@ class _Flow:
 
 def run_dynamic_flow(
     runtime: Runtime,
-    host: CallHost,
+    place: Submission,
     flow: Json,
     inputs: list[Json],
     max_concurrency: int | None,
@@ -63,14 +75,26 @@ def run_dynamic_flow(
 
     Raises FlowError (final) if the flow itself is malformed.
     """
-    decoded = _decode(_override(flow, overrides))
+    if place.depth > MAX_DEPTH:
+        raise final_error("TOO_DEEP", f"flows submit flows more than {MAX_DEPTH} deep")
+    try:
+        decoded = _decode(_override(flow, overrides))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise final_error("INVALID_INPUT", f"flow given as data: {error}") from error
     router = _router(runtime)
-    runs = [_DynamicRun(runtime, host, router, decoded, value) for value in inputs]
+    runs = [
+        _DynamicRun(runtime, f"{place.key}/{index}", place.depth, router, decoded, value)
+        for index, value in enumerate(inputs)
+    ]
     width = min(len(runs), max_concurrency or MAX_PARALLEL_RUNS, MAX_PARALLEL_RUNS)
     if width <= 1:
         return [run.result() for run in runs]
     with ThreadPoolExecutor(width, thread_name_prefix="subflow") as pool:
-        return list(pool.map(lambda run: run.result(), runs))
+        try:
+            return list(pool.map(lambda run: run.result(), runs))
+        except BaseException:
+            runtime.cancelled.set()  # the process is being ended: so must what the threads wait for
+            raise
 
 
 def _router(runtime: Runtime) -> Router:
@@ -172,7 +196,8 @@ class _DynamicRun:
     """One run of a decoded flow; a :class:`flowc_shim.language.evaluate.Scope` of its own."""
 
     runtime: Runtime
-    host: CallHost
+    key: str
+    depth: int
     router: Router
     flow: _Flow
     value: Json
@@ -243,6 +268,7 @@ class _DynamicRun:
             raise final_error("COMPONENT_NOT_FOUND", f"no route takes `{step.component}`")
         candidate = choose(resolution.candidates, value)
         client = self.runtime.clients.client(candidate.component_class)
+        key = f"{self.key}/{step.id}"
         used: dict[ErrorClass, int] = {}
         attempt = 0
         while True:
@@ -254,18 +280,19 @@ class _DynamicRun:
                 run_id=self.runtime.run_uuid,
                 flow_id=self.runtime.plan.digest,
                 step_id=step.id,
-                idempotency_key=f"{self.runtime.run_uuid}/dynamic/{id(self)}/{step.id}",
+                idempotency_key=key,
                 cancelled=self.runtime.cancelled,
             )
             try:
-                return client.call(call, self.host)
+                return client.call(call, Host(self.runtime, key, self.depth))
             except FlowError as failure:
                 error = failure.info
                 used[error.error_class] = used.get(error.error_class, 0) + 1
                 budget = step.retry.budget(error.error_class)
                 if error.final or used[error.error_class] > budget.max:
                     raise
-                time.sleep(min(budget.wait(used[error.error_class]), 5.0))
+                if self.runtime.cancelled.wait(min(budget.wait(used[error.error_class]), 5.0)):
+                    raise stopped_error() from None
 
     # what values may name
 

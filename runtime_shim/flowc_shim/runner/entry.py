@@ -83,7 +83,7 @@ def _skipped_by_edges(step: PlanStep, outcomes: dict[str, Outcome]) -> bool:
     uses = [use for value in own_values(step) for use in step_uses(value)]
     if step.join_any:
         edges = [use.step for use in uses] + list(step.needs)
-        return not any(outcomes.get(path) in EDGE_TRUE for path in edges)
+        return bool(edges) and not any(outcomes.get(path) in EDGE_TRUE for path in edges)
     # A reference behind a condition counts only once it is reached: evaluating it tells.
     strict = [use.step for use in uses if not use.tolerant and not use.conditions]
     return any(outcomes.get(path) is Outcome.SKIPPED for path in [*strict, *step.needs])

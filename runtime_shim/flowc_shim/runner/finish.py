@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowc_shim.components.json_text import decode_json
 from flowc_shim.contract.errors import ErrorInfo, FlowError, final_error
-from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
+from flowc_shim.contract.outcomes import FAILS_THE_FLOW, NEVER_RAN, Outcome
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.contract.verdict import Status, Verdict
+from flowc_shim.language.canonical import canonical
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.language.references import step_uses
 from flowc_shim.runner.records import EndRecord
@@ -35,13 +37,13 @@ def finish_run(runtime: Runtime, status: str) -> Verdict:
 
 
 def _end(runtime: Runtime, status: str) -> EndRecord:
-    failed = _settle_all(runtime, status)
+    failed, never_ran = _settle_all(runtime, status)
     if failed is not None:
         return EndRecord(Outcome.FAILED, error=failed)
     reason = runtime.journal.failing_reason(ROOT, ())
     if reason is not None:
         return EndRecord(Outcome.FAILED, error=reason)
-    if status.lower() in STOPPED_STATUSES:
+    if never_ran or status.lower() in STOPPED_STATUSES:
         return EndRecord(Outcome.STOPPED)
     try:
         return EndRecord(Outcome.SUCCEEDED, _output(runtime))
@@ -51,45 +53,33 @@ def _end(runtime: Runtime, status: str) -> EndRecord:
         error = final_error("EXPRESSION_FAILURE", f"the output reads skipped `{skipped.step}`").info
     except FlowError as failure:
         error = failure.info
-    return EndRecord(Outcome.FAILED, error={"step": None, "error": error.to_json()})
+    return _failed(runtime, error)
 
 
-def _settle_all(runtime: Runtime, status: str) -> dict[str, Json] | None:
-    """Decide every step of the outermost scope; returns the first failure in written order."""
+def _failed(runtime: Runtime, error: ErrorInfo) -> EndRecord:
+    masked = runtime.variables.masked(error)
+    return EndRecord(Outcome.FAILED, error={"step": None, "error": masked.to_json()})
+
+
+def _settle_all(runtime: Runtime, status: str) -> tuple[dict[str, Json] | None, bool]:
+    """Decide every step of the outermost scope.
+
+    Returns the first failure in written order, and whether any step never ran to its end.
+    """
     first: dict[str, Json] | None = None
+    never_ran = False
     dead = status if status.lower() in STOPPED_STATUSES else "failed"
     paths = runtime.plan.scope_steps[ROOT]
     runtime.journal.records([((), path) for path in paths])
     for path in paths:
         record = runtime.journal.record((), path)
         if record is None:
-            # what it waits for first, by a loop: a chain may be thousands of steps long
-            for before in _undecided_before(runtime, path):
-                settle(runtime, runtime.plan.steps[before], (), "finish", dead)
             record = settle(runtime, runtime.plan.steps[path], (), "finish", dead)
+        never_ran = never_ran or record.outcome in NEVER_RAN
         if record.outcome in FAILS_THE_FLOW and first is None:
             error = record.error.to_json() if record.error else None
             first = {"step": path, "error": error}
-    return first
-
-
-def _undecided_before(runtime: Runtime, path: str) -> list[str]:
-    """Return the undecided steps that ``path`` waits for, in an order that settles each once."""
-    order: list[str] = []
-    seen = {path}
-    stack = [(path, iter(runtime.plan.steps[path].reads))]
-    while stack:
-        here, reads = stack[-1]
-        for before in reads:
-            if before not in seen and runtime.journal.record((), before) is None:
-                seen.add(before)
-                stack.append((before, iter(runtime.plan.steps[before].reads)))
-                break
-        else:
-            stack.pop()
-            if here != path:
-                order.append(here)
-    return order
+    return first, never_ran
 
 
 def _output(runtime: Runtime) -> Json:
@@ -122,4 +112,21 @@ def begin_run(runtime: Runtime, value: Json, header: dict[str, Json] | None = No
     value = runtime.journal.begin(value, header)
     problem = input_problem(runtime, value)
     if problem is not None:
-        runtime.journal.set_failing(ROOT, (), {"step": None, "error": problem.to_json()})
+        _refuse(runtime, problem)
+
+
+def begin_run_from(runtime: Runtime, text: str, header: dict[str, Json]) -> None:
+    """Begin the run with an input that came as text; one that is not JSON fails the run."""
+    try:
+        value = decode_json(text)
+        canonical(value)  # 1e999 is read as infinity
+    except ValueError as error:
+        runtime.journal.write_header(header)
+        _refuse(runtime, final_error("INVALID_INPUT", f"the run's input is not JSON: {error}").info)
+        return
+    begin_run(runtime, value, header)
+
+
+def _refuse(runtime: Runtime, problem: ErrorInfo) -> None:
+    error = runtime.variables.masked(problem).to_json()
+    runtime.journal.set_failing(ROOT, (), {"step": None, "error": error})

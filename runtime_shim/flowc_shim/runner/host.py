@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 from flowc_shim.blob_api.command import SHARED_PREFIX
@@ -15,10 +16,17 @@ if TYPE_CHECKING:
 
 
 class Host:
-    """Implements :class:`flowc_shim.components.api.CallHost` over one run."""
+    """Implements :class:`flowc_shim.components.api.CallHost` for one call of one run.
 
-    def __init__(self, runtime: Runtime) -> None:
+    ``key``: the call's idempotency key, which those of flows that it submits begin with. ``depth``:
+    how many flows given as data are around the call.
+    """
+
+    def __init__(self, runtime: Runtime, key: str, depth: int = 0) -> None:
         self._runtime = runtime
+        self._key = key
+        self._depth = depth
+        self._submissions = count()
         self._prefix = SHARED_PREFIX if runtime.shares_blobs else runtime.journal.prefix
 
     def put_blob(self, data: Json, blob_type: str) -> str:
@@ -43,6 +51,7 @@ class Host:
         self, flow: Json, inputs: list[Json], max_concurrency: int | None, overrides: Json = None
     ) -> list[Json]:
         """Run a Stepflow flow given as data once per input; returns FlowResults in order."""
-        from flowc_shim.runner.dynamic import run_dynamic_flow
+        from flowc_shim.runner.dynamic import Submission, run_dynamic_flow
 
-        return run_dynamic_flow(self._runtime, self, flow, inputs, max_concurrency, overrides)
+        place = Submission(f"{self._key}/{next(self._submissions)}", self._depth + 1)
+        return run_dynamic_flow(self._runtime, place, flow, inputs, max_concurrency, overrides)

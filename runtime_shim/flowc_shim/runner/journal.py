@@ -51,6 +51,7 @@ class Journal:
         self.writer = writer or new_writer()
         self.prefix = keys.run_prefix(run)
         self._known: dict[tuple[Indices, str], StepRecord] = {}
+        self._counted: set[tuple[str, Indices, int]] = set()
         self._lock = threading.Lock()
         self._input: list[Json] = []
 
@@ -80,13 +81,15 @@ class Journal:
         """Put the run's input in if absent; returns the input that the run has."""
         row = self._decide(keys.input_key(self.run), self._pack(value))
         if header is not None:
-            self._decide(
-                keys.header_key(self.run), {"run": self.run, "started": time.time(), **header}
-            )
-            if header.get("name"):
-                self._decide(keys.alias_key(f"{header['name']}"), {"run": self.run})
+            self.write_header(header)
         self._input = [self._unpack(row)]
         return self._input[0]
+
+    def write_header(self, header: dict[str, Json]) -> None:
+        """Write the run's header if nobody did, and let people find the run by its name."""
+        self._decide(keys.header_key(self.run), {"run": self.run, "started": time.time(), **header})
+        if header.get("name"):
+            self._decide(keys.alias_key(str(header["name"]), self.run), {"run": self.run})
 
     def header(self) -> dict[str, Json]:
         """Return the run's header, empty if nobody wrote one."""
@@ -232,9 +235,52 @@ class Journal:
 
     # flags
 
-    def set_failing(self, scope: str, indices: Indices, reason: dict[str, Json]) -> None:
-        """Say that nothing new may start in this scope."""
-        self._decide(keys.failing_key(self.run, scope, indices), {"reason": reason})
+    def set_failing(self, scope: str, indices: Indices, reason: dict[str, Json]) -> bool:
+        """Say that nothing new may start in this scope; whether it was this writer who did."""
+        row = self._decide(keys.failing_key(self.run, scope, indices), {"reason": reason})
+        return bool(row["writer"] == self.writer)
+
+    def count_failed_item(
+        self, loop: str, indices: Indices, index: int, most: int, *, maybe_counted: bool
+    ) -> int:
+        """Write down that item ``index`` failed, once; returns how many items have, up to ``most``.
+
+        Rows are numbered without gaps, so the last one is found without reading them all.
+        ``maybe_counted``: another process may have written it, and was killed then.
+        """
+        with self._lock:
+            if (loop, indices, index) in self._counted:
+                return 0
+            self._counted.add((loop, indices, index))
+        if maybe_counted:
+            rows = [keys.failed_item_key(self.run, loop, indices, n) for n in range(1, most + 1)]
+            found = self.store.read_many(rows).values()
+            if index in [json.loads(body)["item"] for body in found]:
+                return len(found)
+        number = 0
+        while number < most:
+            number = self._last_failed_item(loop, indices, number, most) + 1
+            if number > most:
+                return most
+            row = self._decide(
+                keys.failed_item_key(self.run, loop, indices, number), {"item": index}
+            )
+            if row["writer"] == self.writer and row["item"] == index:
+                return number
+        return most
+
+    def _last_failed_item(self, loop: str, indices: Indices, known: int, most: int) -> int:
+        """Return the number of the last row there is, from ``known``, which is there (or 0)."""
+        while True:
+            numbers, step = [], 1
+            while known + step <= most:
+                numbers.append(known + step)
+                step *= 2
+            wanted = {keys.failed_item_key(self.run, loop, indices, n): n for n in numbers}
+            found = self.store.read_many(list(wanted))
+            if not found:
+                return known
+            known = max(wanted[key] for key in found)
 
     def set_loop_failing(self, loop: str, indices: Indices) -> None:
         """Say that a loop has more failed items than it tolerates."""
@@ -250,7 +296,3 @@ class Journal:
         if len(wanted) == 1:
             return self.store.read(wanted[0]) is not None
         return bool(self.store.read_many(list(wanted)))
-
-    def existing(self, wanted: Sequence[str]) -> set[str]:
-        """Return those of the keys that exist."""
-        return set(self.store.read_many(list(wanted)))

@@ -7,6 +7,7 @@ loops around, so two loops beside each other never meet.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ MAX_PART = 200
 """Characters of one part; stores take keys of about 900 in all."""
 
 
+@lru_cache(maxsize=4096)
 def _part(text: str) -> str:
     """Return ``text`` as one part of a key: percent-encoded, and hashed where it is very long."""
     part = quote(text, safe="")
@@ -90,6 +92,14 @@ def loop_failing_key(run: str, loop: str, indices: Indices) -> str:
     return f"{run_prefix(run)}/failing-loops/{_part(loop)}/{_scope(indices)}"
 
 
-def alias_key(name: str) -> str:
-    """Return the key under which people find a run by the engine's name for it."""
-    return f"names/{_part(name)}"
+def failed_item_key(run: str, loop: str, indices: Indices, number: int) -> str:
+    """Return the key of the row that says which item of a loop was the ``number``-th to fail."""
+    return f"{run_prefix(run)}/failed-items/{_part(loop)}/{_scope(indices)}/{number}"
+
+
+def alias_key(name: str, run: str) -> str:
+    """Return the key under which people find a run by the engine's name for it.
+
+    Engines use names again, so a name may have several runs.
+    """
+    return f"names/{_part(name)}/{_part(run)}"

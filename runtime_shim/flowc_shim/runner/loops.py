@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
-from flowc_shim.contract.outcomes import EDGE_TRUE, FAILS_THE_FLOW, Outcome
+from flowc_shim.contract.outcomes import BLOCKS_READERS, FAILS_THE_FLOW, NEVER_RAN, Outcome
 from flowc_shim.contract.plan import PlanLoop, PlanStep
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.entry import decide_entry
 from flowc_shim.runner.records import LoopRecord, StepRecord
 from flowc_shim.runner.runtime import RunScope, Runtime
-from flowc_shim.runner.steps import fail
+from flowc_shim.runner.steps import commit, fail, flagged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flowc_shim.contract.json_types import Json
     from flowc_shim.runner.keys import Indices
 
 SHOWN_FAILURES = 20
 """Failed items that an error names."""
 
+READ_TOGETHER = 512
+"""Records of items that are asked for at a time when a loop is closed."""
+
 
 def open_loop(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> LoopRecord | None:
     """Decide the items of a loop; None if its step is decided instead (skipped, failed …)."""
-    if runtime.journal.record(indices, step.path) is not None:
+    decided = runtime.journal.record(indices, step.path)
+    if decided is not None:
+        flagged(runtime, step, indices, decided)
         return None
     known = runtime.journal.loop(indices, step.path)
     if known is not None:
@@ -32,12 +40,11 @@ def open_loop(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> 
     try:
         outcome = decide_entry(runtime, step, indices)
         if outcome is not None:
-            runtime.journal.commit_record(indices, step.path, StepRecord(outcome, unit=unit))
+            commit(runtime, step, indices, StepRecord(outcome, unit=unit))
             return None
         return runtime.journal.commit_loop(indices, step.path, _items(runtime, step, indices))
     except SkippedReference:
-        record = StepRecord(Outcome.SKIPPED, unit=unit)
-        runtime.journal.commit_record(indices, step.path, record)
+        commit(runtime, step, indices, StepRecord(Outcome.SKIPPED, unit=unit))
     except FlowError as failure:
         fail(runtime, step, indices, failure.info, unit)
     return None
@@ -73,60 +80,97 @@ def _list(value: Json, what: str) -> list[Json]:
     return value
 
 
-def close_loop(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> StepRecord:
-    """Collect the outputs of all items into the loop's one result."""
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What became of one item: at most one of ``failed`` and ``stopped``."""
+
+    value: Json = None
+    failed: bool = False
+    error: ErrorInfo | None = None
+    stopped: bool = False
+
+
+def close_loop(
+    runtime: Runtime,
+    step: PlanStep,
+    indices: Indices,
+    unit: str,
+    status: str = "failed",
+    cause: str = "",
+) -> StepRecord:
+    """Collect the outputs of all items into the loop's one result.
+
+    ``status``, ``cause``: what the engine says became of whatever nobody decided.
+    """
     known = runtime.journal.record(indices, step.path)
     if known is not None:
-        return known
+        return flagged(runtime, step, indices, known)
     record = runtime.journal.loop(indices, step.path)
     if record is None:
         from flowc_shim.runner.settle import settle
 
-        return settle(runtime, step, indices, unit, "failed", "the loop was never opened")
+        cause = cause or "the loop was never opened"
+        return settle(runtime, step, indices, unit, status, cause)
     loop = step.body
     assert isinstance(loop, PlanLoop)
-    results: list[Json] = []
-    failures: list[tuple[int, ErrorInfo | None]] = []
-    for index in range(record.count):
-        value, error, failed = _collect(runtime, step, loop, (*indices, index), unit)
-        results.append(value)
-        if failed:
-            failures.append((index, error))
+    items = list(_collect(runtime, step, indices, record.count, unit, status))
+    failures = [(index, item.error) for index, item in enumerate(items) if item.failed]
+    stopped = sum(item.stopped for item in items)
     if not loop.tolerance.allows(len(failures), record.count):
         return fail(runtime, step, indices, _too_many(step, failures, record.count), unit)
+    if not loop.tolerance.allows(len(failures) + stopped, record.count):
+        # The items did not fail: the run, or a loop around this one, did or was stopped first.
+        return commit(runtime, step, indices, StepRecord(Outcome.STOPPED, unit=unit))
+    results = [item.value for item in items]
     done = StepRecord(Outcome.SUCCEEDED, results, unit=unit, started=time.time())
-    return runtime.journal.commit_record(indices, step.path, done)
+    return commit(runtime, step, indices, done)
 
 
 def _collect(
-    runtime: Runtime, step: PlanStep, loop: PlanLoop, indices: Indices, unit: str
-) -> tuple[Json, ErrorInfo | None, bool]:
-    """Return output, error and whether the item failed; steps that nobody decided are settled."""
+    runtime: Runtime, step: PlanStep, indices: Indices, count: int, unit: str, status: str
+) -> Iterator[_Item]:
+    """Yield every item in order; many are read at a time."""
+    body = [runtime.plan.steps[path] for path in runtime.plan.scope_steps.get(step.path, ())]
+    together = max(1, READ_TOGETHER // max(1, len(body)))
+    for start in range(0, count, together):
+        places = [(*indices, index) for index in range(start, min(start + together, count))]
+        runtime.journal.records([(place, inner.path) for place in places for inner in body])
+        for place in places:
+            yield _collect_item(runtime, step, body, place, unit, status)
+
+
+def _collect_item(
+    runtime: Runtime,
+    step: PlanStep,
+    body: list[PlanStep],
+    indices: Indices,
+    unit: str,
+    status: str,
+) -> _Item:
+    """Return what became of an item; its steps that nobody decided are settled."""
     from flowc_shim.runner.settle import settle
 
-    body = [runtime.plan.steps[path] for path in runtime.plan.scope_steps.get(step.path, ())]
-    runtime.journal.records([(indices, inner.path) for inner in body])
+    loop = step.body
+    assert isinstance(loop, PlanLoop)
     error: ErrorInfo | None = None
-    failed = False
+    outcomes = set()
     for inner in body:
         record = runtime.journal.record(indices, inner.path)
         if record is None:
-            record = settle(runtime, inner, indices, unit, "failed")
+            record = settle(runtime, inner, indices, unit, status)
         if record.outcome in FAILS_THE_FLOW and error is None:
             error = record.error
-        failed = failed or not _fine(record.outcome)
-    if failed:
-        return None, error, True
+        outcomes.add(record.outcome)
+    if outcomes & BLOCKS_READERS:
+        return _Item(failed=True, error=error)
+    if outcomes & NEVER_RAN:
+        return _Item(stopped=True)
     try:
-        return evaluate(loop.output, RunScope(runtime, step.path, indices)), None, False
+        return _Item(evaluate(loop.output, RunScope(runtime, step.path, indices)))
     except SkippedReference:
-        return None, None, False
+        return _Item()
     except FlowError as failure:
-        return None, failure.info, True
-
-
-def _fine(outcome: Outcome) -> bool:
-    return outcome in EDGE_TRUE or outcome in (Outcome.SKIPPED, Outcome.NOT_NEEDED)
+        return _Item(failed=True, error=runtime.variables.masked(failure.info))
 
 
 def _too_many(

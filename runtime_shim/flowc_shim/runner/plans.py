@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,13 @@ class PlanProblem(Exception):
     """The plan is missing, of another version, or not the one that was named."""
 
 
+_UNREADABLE = (
+    ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError,
+    OSError, EOFError, zlib.error,
+)  # fmt: skip
+"""What reading bytes that are not a plan may raise."""
+
+
 def plan_key(digest: str) -> str:
     """Return the key of a plan in the state store."""
     return f"plans/{digest}"
@@ -27,7 +35,7 @@ def parse_plan(body: bytes, digest: str | None) -> Plan:
     try:
         text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
         plan = Plan.from_json(json.loads(text))
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except _UNREADABLE as error:
         raise PlanProblem(f"the plan cannot be read: {error}") from error
     if digest is not None and plan.digest != digest:
         raise PlanProblem(f"the plan's digest is {plan.digest}, not {digest}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
@@ -13,6 +14,8 @@ from flowc_shim.contract.plan import ROOT, Plan, PlanStep
 from flowc_shim.language.evaluate import SkippedReference
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flowc_shim.components.pool import ClientPool
     from flowc_shim.contract.json_types import Json
     from flowc_shim.runner.journal import Journal
@@ -29,8 +32,8 @@ class Runtime:
     """One run as one process sees it.
 
     ``hold_waits``: the longest wait before a re-try that this process sleeps through.
-    ``cancelled``: set when what runs must stop (``failFast``, a stopped run). ``shares_blobs``:
-    components put their blobs through one service for all runs.
+    ``cancelled``: set when what runs must stop (``failFast``, a stopped run); use :meth:`cancel`.
+    ``shares_blobs``: components put their blobs through one service for all runs.
     """
 
     plan: Plan
@@ -42,6 +45,32 @@ class Runtime:
     cancelled: threading.Event = field(default_factory=threading.Event)
     shares_blobs: bool = False
     _loops: dict[tuple[str, Indices], LoopRecord] = field(default_factory=dict)
+    _parts: set[threading.Event] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def cancel(self) -> None:
+        """Stop what runs here, and what runs in a :meth:`part` of it."""
+        with self._lock:
+            self.cancelled.set()
+            for part in self._parts:
+                part.set()
+
+    @contextmanager
+    def part(self) -> Iterator[Runtime]:
+        """Yield the same run with a stop signal of its own, that :meth:`cancel` sets too.
+
+        A process may run several units: one whose item fails must not stop those of others.
+        """
+        own = threading.Event()
+        with self._lock:
+            self._parts.add(own)
+            if self.cancelled.is_set():
+                own.set()
+        try:
+            yield replace(self, cancelled=own, _parts=set(), _lock=threading.Lock())
+        finally:
+            with self._lock:
+                self._parts.discard(own)
 
     @property
     def run_uuid(self) -> str:
@@ -89,7 +118,10 @@ class RunScope:
 
     def input(self) -> Json:
         """Return the run's input."""
-        return self._runtime.journal.input()
+        try:
+            return self._runtime.journal.input()
+        except KeyError as error:
+            raise final_error("NO_INPUT", "the run never got its input") from error
 
     def variable(self, name: str) -> Json:
         """Return a variable's value; raises KeyError."""

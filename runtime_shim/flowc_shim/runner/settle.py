@@ -16,12 +16,13 @@ from flowc_shim.runner.attempts import Later, due_later
 from flowc_shim.runner.deaths import Death, read_death
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry
 from flowc_shim.runner.records import StepRecord
-from flowc_shim.runner.steps import fail
+from flowc_shim.runner.steps import commit, fail, flagged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_shim.runner.keys import Indices
+    from flowc_shim.runner.records import AttemptRow
     from flowc_shim.runner.runtime import Runtime
 
 DEAD_STATUSES = frozenset({"failed", "error", "errored", "timed_out"})
@@ -37,37 +38,70 @@ def settle(
     """Decide ``step``, which nobody will run any more, and return its result.
 
     ``status``: what the engine says became of its unit (``""``: it never said that it died).
-    ``cause``: the engine's own words. Steps that it reads are settled first.
+    ``cause``: the engine's own words. Steps that it reads are settled first: whoever let this one
+    run took them for ended.
     """
     known = runtime.journal.record(indices, step.path)
     if known is not None:
-        return known
-    for path in step.reads:
-        place, _ = runtime.place(path, indices)
-        if runtime.journal.record(place, path) is None:
-            settle(runtime, runtime.plan.steps[path], place, unit)
-    if not isinstance(step.body, PlanCall):
-        if runtime.journal.loop(indices, step.path) is not None:
-            from flowc_shim.runner.loops import close_loop
+        return flagged(runtime, step, indices, known)
+    # by a loop, not by recursion: a chain may be thousands of steps long
+    for place, path in _undecided_before(runtime, step, indices):
+        _settle_one(runtime, runtime.plan.steps[path], place, unit, status, "")
+    return _settle_one(runtime, step, indices, unit, status, cause)
 
-            return close_loop(runtime, step, indices, unit)
-        rows = []
-    else:
+
+def _undecided_before(
+    runtime: Runtime, step: PlanStep, indices: Indices
+) -> list[tuple[Indices, str]]:
+    """Return the undecided steps that ``step`` waits for, each behind those that it waits for."""
+    order: list[tuple[Indices, str]] = []
+    seen = {(indices, step.path)}
+    stack = [((indices, step.path), iter(step.reads))]
+    while stack:
+        here, reads = stack[-1]
+        for path in reads:
+            before = runtime.place(path, here[0])
+            if before not in seen and runtime.journal.record(*before) is None:
+                seen.add(before)
+                stack.append((before, iter(runtime.plan.steps[path].reads)))
+                break
+        else:
+            stack.pop()
+            order.append(here)
+    return order[:-1]
+
+
+def _settle_one(
+    runtime: Runtime, step: PlanStep, indices: Indices, unit: str, status: str, cause: str
+) -> StepRecord:
+    stopped = status.lower() in STOPPED_STATUSES
+    if isinstance(step.body, PlanCall):
         rows = runtime.journal.attempts(indices, step.path, step.body.retry.attempts)
-    if rows and status.lower() in STOPPED_STATUSES and rows[-1].error is None:
-        stopped = StepRecord(Outcome.STOPPED, unit=unit, started=rows[0].started)
-        return runtime.journal.commit_record(indices, step.path, stopped)
-    if rows:
-        error = rows[-1].error or read_death(cause).error(rows[-1].number)
-        return fail(runtime, step, indices, error, unit, started=rows[0].started)
+        if rows and stopped and _was_going_on(runtime, step, indices, rows[-1]):
+            record = StepRecord(Outcome.STOPPED, unit=unit, started=rows[0].started)
+            return commit(runtime, step, indices, record)
+        if rows:
+            error = rows[-1].error or read_death(cause).error(rows[-1].number)
+            return fail(runtime, step, indices, error, unit, started=rows[0].started)
+    elif runtime.journal.loop(indices, step.path) is not None:
+        from flowc_shim.runner.loops import close_loop
+
+        return close_loop(runtime, step, indices, unit, status or "failed", cause)
     try:
         outcome = decide_entry(runtime, step, indices)
     except FlowError as failure:
-        return fail(runtime, step, indices, failure.info, unit)
+        if not stopped:
+            return fail(runtime, step, indices, failure.info, unit)
+        outcome = Outcome.NOT_STARTED
     if outcome is None and status.lower() in DEAD_STATUSES:
         return fail(runtime, step, indices, read_death(cause).error(0), unit)
     record = StepRecord(outcome or Outcome.NOT_STARTED, unit=unit)
-    return runtime.journal.commit_record(indices, step.path, record)
+    return commit(runtime, step, indices, record)
+
+
+def _was_going_on(runtime: Runtime, step: PlanStep, indices: Indices, last: AttemptRow) -> bool:
+    """Whether a step ran, or would have been tried again, when its run was stopped."""
+    return last.error is None or due_later(runtime, step, indices) is not None
 
 
 def settle_units(

@@ -11,7 +11,6 @@ from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
 from flowc_shim.contract.plan import ROOT, PlanCall, PlanLoop, PlanStep
 from flowc_shim.language.canonical import digest
 from flowc_shim.language.evaluate import SkippedReference, evaluate
-from flowc_shim.runner import keys
 from flowc_shim.runner.attempts import Later, Success, attempt_call
 from flowc_shim.runner.entry import decide_entry
 from flowc_shim.runner.records import StepRecord
@@ -29,40 +28,50 @@ def advance(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> St
     """
     known = runtime.journal.record(indices, step.path)
     if known is not None:
-        return _flagged(runtime, step, indices, known)
+        return flagged(runtime, step, indices, known)
     started = time.time()
     try:
         outcome = decide_entry(runtime, step, indices)
         if outcome is not None:
             record = StepRecord(outcome, unit=unit, started=started)
-            return runtime.journal.commit_record(indices, step.path, record)
+            return commit(runtime, step, indices, record)
         assert isinstance(step.body, PlanCall)
         value = evaluate(step.body.input, runtime.scope(step, indices))
+        input_digest = _digest(value, "INVALID_INPUT")
     except SkippedReference:
         record = StepRecord(Outcome.SKIPPED, unit=unit, started=started)
-        return runtime.journal.commit_record(indices, step.path, record)
+        return commit(runtime, step, indices, record)
     except FlowError as failure:
         return fail(runtime, step, indices, failure.info, unit, started=started)
     result = attempt_call(runtime, step, indices, value)
     if isinstance(result, Later):
         return result
-    input_digest = digest(value)
     if not isinstance(result, Success):
         return fail(
             runtime, step, indices, result.error, unit, started=started, input_digest=input_digest
         )
-    return runtime.journal.commit_record(
-        indices,
-        step.path,
-        StepRecord(
-            Outcome.SUCCEEDED,
-            result.output,
-            attempt=result.attempt,
-            input_digest=input_digest,
-            unit=unit,
-            started=started,
-        ),
+    record = StepRecord(
+        Outcome.SUCCEEDED,
+        result.output,
+        attempt=result.attempt,
+        input_digest=input_digest,
+        unit=unit,
+        started=started,
     )
+    return commit(runtime, step, indices, record)
+
+
+def _digest(value: Json, code: str) -> str:
+    try:
+        return digest(value)
+    except ValueError as error:  # 1e999 is read as infinity
+        raise final_error(code, f"not JSON: {error}") from error
+
+
+def commit(runtime: Runtime, step: PlanStep, indices: Indices, record: StepRecord) -> StepRecord:
+    """Decide ``step``, or adopt what is decided; and flag its scope if that is a failure."""
+    decided = runtime.journal.commit_record(indices, step.path, record)
+    return flagged(runtime, step, indices, decided)
 
 
 def fail(
@@ -76,6 +85,7 @@ def fail(
     input_digest: str = "",
 ) -> StepRecord:
     """Commit what a failure without retries becomes: the default, or the scope's failure."""
+    error = runtime.variables.masked(error)
     record = StepRecord(
         _outcome(error),
         error=error,
@@ -86,13 +96,11 @@ def fail(
     )
     if step.on_error.handles and record.outcome is not Outcome.STOPPED:
         record = _handled(runtime, step, indices, record)
-    return _flagged(
-        runtime, step, indices, runtime.journal.commit_record(indices, step.path, record)
-    )
+    return commit(runtime, step, indices, record)
 
 
 def _outcome(error: ErrorInfo) -> Outcome:
-    if error.code == "STOPPED":
+    if error.code == "STOPPED" and error.error_class is ErrorClass.PLATFORM and error.final:
         return Outcome.STOPPED
     return Outcome.TIMED_OUT if error.error_class is ErrorClass.TIMEOUT else Outcome.FAILED
 
@@ -110,32 +118,33 @@ def _handled(runtime: Runtime, step: PlanStep, indices: Indices, failed: StepRec
             "EXPRESSION_FAILURE", f"the default reads skipped `{skipped.step}`"
         ).info
     except FlowError as broken:
-        outcome, error = Outcome.FAILED, broken.info
+        outcome, error = Outcome.FAILED, runtime.variables.masked(broken.info)
     return replace(failed, outcome=outcome, value=value, error=error)
 
 
-def _flagged(runtime: Runtime, step: PlanStep, indices: Indices, record: StepRecord) -> StepRecord:
+def flagged(runtime: Runtime, step: PlanStep, indices: Indices, record: StepRecord) -> StepRecord:
     """Flag the scope if the step failed it; again after a restart, in case the flag was lost."""
     if record.outcome in FAILS_THE_FLOW:
         error = record.error.to_json() if record.error else None
         reason: dict[str, Json] = {"step": step.path, "error": error}
-        runtime.journal.set_failing(step.scope, indices, reason)
+        mine = runtime.journal.set_failing(step.scope, indices, reason)
         if step.scope != ROOT:
-            _check_tolerance(runtime, step.scope, indices)
+            _check_tolerance(runtime, step.scope, indices, maybe_counted=not mine)
     return record
 
 
-def _check_tolerance(runtime: Runtime, loop: str, indices: Indices) -> None:
+def _check_tolerance(runtime: Runtime, loop: str, indices: Indices, *, maybe_counted: bool) -> None:
     """Flag a loop once more of its items failed than it tolerates, so that no item starts."""
     body = runtime.plan.steps[loop].body
     assert isinstance(body, PlanLoop)
     outer = indices[:-1]
     count = runtime.loop_record(loop, outer).count
-    if not body.tolerance.allows(1, count):
+    too_many = body.tolerance.most(count) + 1
+    if too_many == 1:
         failed = 1
     else:
-        run = runtime.journal.run
-        flags = [keys.failing_key(run, loop, (*outer, index)) for index in range(count)]
-        failed = len(runtime.journal.existing(flags))
-    if not body.tolerance.allows(failed, count):
+        failed = runtime.journal.count_failed_item(
+            loop, outer, indices[-1], too_many, maybe_counted=maybe_counted
+        )
+    if failed >= too_many:
         runtime.journal.set_loop_failing(loop, outer)

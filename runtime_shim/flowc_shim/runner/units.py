@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
@@ -19,7 +19,8 @@ from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_k
 from flowc_shim.runner.loops import close_loop, open_loop
 from flowc_shim.runner.records import StepRecord
 from flowc_shim.runner.settle import later_attempt, settle, settle_units
-from flowc_shim.runner.steps import advance
+from flowc_shim.runner.steps import advance, commit
+from flowc_shim.stores.api import StoreUnavailable
 
 if TYPE_CHECKING:
     from flowc_shim.runner.keys import Indices
@@ -41,8 +42,8 @@ def run_unit(runtime: Runtime, unit_id: str, indices: Indices, settled: Settled)
     if unit.kind == "close":
         step = runtime.plan.steps[unit.steps[0]]
         return _verdict_of(close_loop(runtime, step, indices, unit_id))
-    with _watching(runtime, unit, indices):
-        return _run_steps(runtime, unit, indices)
+    with _watching(runtime, unit, indices) as watched:
+        return _run_steps(watched, unit, indices)
 
 
 def _run_steps(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
@@ -147,44 +148,47 @@ def _decide_step(runtime: Runtime, path: str, indices: Indices) -> StepRecord | 
     """Decide a step that must not start; None if it may."""
     step = runtime.plan.steps[path]
     try:
-        outcome = decide_entry(runtime, step, indices)
-    except UndecidedDependency:
-        _settle_reads(runtime, path, indices, "decide")
-        outcome = decide_entry(runtime, step, indices)
+        try:
+            outcome = decide_entry(runtime, step, indices)
+        except UndecidedDependency:
+            _settle_reads(runtime, path, indices, "decide")
+            outcome = decide_entry(runtime, step, indices)
+        if outcome is None and isinstance(step.body, PlanCall):
+            evaluate(step.body.input, runtime.scope(step, indices))
+    except SkippedReference:
+        outcome = Outcome.SKIPPED
     except FlowError:
         return None  # its own unit commits the failure, by the same road as every other
-    if outcome is None and isinstance(step.body, PlanCall):
-        try:
-            evaluate(step.body.input, runtime.scope(step, indices))
-        except SkippedReference:
-            outcome = Outcome.SKIPPED
-        except FlowError:
-            return None
     if outcome is None:
         return None
-    record = StepRecord(outcome, unit="decide", started=time.time())
-    return runtime.journal.commit_record(indices, path, record)
+    return commit(runtime, step, indices, StepRecord(outcome, unit="decide", started=time.time()))
 
 
 @contextmanager
-def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[None]:
-    """Under ``failFast``, cancel what runs here soon after the scope began to fail."""
+def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Runtime]:
+    """Yield the runtime for the unit; under ``failFast`` its calls end soon after its scope failed.
+
+    Only this unit's: what a process runs for another item goes on if that item does.
+    """
     if not runtime.plan.fail_fast:
-        yield
+        yield runtime
         return
     stop = threading.Event()
     wanted = failing_keys(runtime, unit.scope, indices)
+    with runtime.part() as part:
 
-    def watch() -> None:
-        while not stop.wait(POLL_SECONDS):
-            if runtime.journal.any_key(wanted):
-                runtime.cancelled.set()
-                return
+        def watch() -> None:
+            while not stop.wait(POLL_SECONDS):
+                # a store that is away for a while says nothing: look again
+                with suppress(StoreUnavailable):
+                    if part.journal.any_key(wanted):
+                        part.cancel()
+                        return
 
-    watcher = threading.Thread(target=watch, name="failFast", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        watcher.join()
+        watcher = threading.Thread(target=watch, name="failFast", daemon=True)
+        watcher.start()
+        try:
+            yield part
+        finally:
+            stop.set()
+            watcher.join()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc_shim.contract.errors import ErrorInfo
     from flowc_shim.contract.json_types import Json
     from flowc_shim.contract.plan import PlanVariable
 
@@ -57,8 +61,33 @@ class Variables:
                 except KeyError:
                     continue
                 if isinstance(value, str) and len(value) >= _SHORTEST_MASKED:
-                    found.add(value)
+                    found.update(_spellings(value))
         return sorted(found, key=len, reverse=True)
+
+    def masked(self, error: ErrorInfo) -> ErrorInfo:
+        """Return ``error`` without secrets."""
+        secrets = self.secrets()
+        if not secrets:
+            return error
+        return replace(
+            error,
+            code=mask(error.code, secrets),
+            type=mask(error.type, secrets),
+            message=mask(error.message, secrets),
+            data=mask(error.data, secrets),
+        )
+
+
+def _spellings(secret: str) -> set[str]:
+    """Return ``secret`` as messages show it: plain, quoted by JSON or Python, in a URL."""
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        quote(secret),
+        quote(secret, safe=""),
+    }
 
 
 def mask(value: Json, secrets: list[str]) -> Json:
@@ -70,7 +99,7 @@ def mask(value: Json, secrets: list[str]) -> Json:
             value = value.replace(secret, MASK)
         return value
     if isinstance(value, dict):
-        return {key: mask(member, secrets) for key, member in value.items()}
+        return {mask(key, secrets): mask(member, secrets) for key, member in value.items()}
     if isinstance(value, list):
         return [mask(item, secrets) for item in value]
     return value
