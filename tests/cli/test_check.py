@@ -211,3 +211,23 @@ def test_variables_that_no_flow_has(flowc, write):
     (found,) = [json.loads(line) for line in ran.out.splitlines()]
     assert (found["code"], found["file"], found["line"]) == ("FC208", "flowc.yaml", 7)
     assert flowc("check", "one").code == 0, "one flow cannot tell"
+
+
+def test_a_step_that_cannot_be_read_hides_no_other_error(flowc, write):
+    write(
+        flow_yaml="""\
+schema: flowc/v1
+steps:
+  - {id: a, component: noop}
+  - {id: b, component: /nop, needs: [a]}
+  - {id: c, flow: ./sub.yaml}
+  - {id: d, component: /noop, needs: [c, zzz], foreach: {items: 5}}
+  - {id: e, foreach: {items: [1]}, component: [x]}
+output: [{$step: e}, {$step: c}]
+"""
+    )
+    ran = flowc("check", "flow.yaml", "--target", "local", "--format", "json")
+    found = [json.loads(line) for line in ran.out.splitlines()]
+    assert sorted((one["line"], one["code"]) for one in found) == [
+        (3, "FC113"), (4, "FC408"), (5, "FC118"), (6, "FC201"), (7, "FC111"),
+    ]  # fmt: skip

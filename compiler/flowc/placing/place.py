@@ -136,6 +136,8 @@ class _Placing:
         timeout = self.fixed.timeout(step)
         retry = self.fixed.retry(step.retry)
         wanted = resources_of(step, bound.resources, self.stack, self.fixed)
+        if not body.component.value:
+            return None  # it could not be read
         candidates = self.routing.route(body.component, bound.plugin)
         if not candidates:
             return None

@@ -111,21 +111,22 @@ def _decode_id(step: Fields) -> At[str] | None:
     return id
 
 
-def _decode_call(step: Fields, ctx: FlowDecoding) -> SourceCall | None:
+def _decode_call(step: Fields, ctx: FlowDecoding) -> SourceCall:
+    """Return the call; its component is empty where none can be read, which has been reported."""
     has_input = step.has("input")
     value = ctx.field_value(step, "input")
     component = step.located("component")
     if component is None:
         _report_no_kind(step)
-        return None
-    if not component.value.startswith("/"):
+        component = At("", step.at)
+    elif not component.value.startswith("/"):
         step.report(
             codes.INVALID_WORD,
             f"`component` is a path that begins with `/`, not `{component.value}`",
             component.span,
             f"write `/{component.value}`" if ":" not in component.value else None,
         )
-        return None
+        component = At("", component.span)
     return SourceCall(component, value, step.value_at("input") if has_input else component.span)
 
 
