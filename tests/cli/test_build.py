@@ -51,6 +51,14 @@ def test_nothing_is_written_after_errors(flowc, write, folder: Path):
     assert not (folder / "build").exists()
 
 
+def test_a_folder_that_cannot_be_written(flowc, write, folder: Path):
+    write(flow_yaml=FLOW, stack_yaml=STACK)
+    (folder / "out").write_text("a file")
+    ran = flowc("build", "flow.yaml", "--target", "argo", "-o", "out")
+    assert ran.code == 1 and ran.out == ""
+    assert "FC003" in ran.err and "cannot write `out/" in ran.err
+
+
 def test_a_target_without_files(flowc, write):
     write(flow_yaml=FLOW, stack_yaml=STACK)
     ran = flowc("build", "flow.yaml", "--target", "local")

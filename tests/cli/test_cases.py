@@ -159,6 +159,12 @@ def test_update_changes_nothing_else(flowc, write, folder: Path):
             "test:\n  cases:\n  - output:\n      outcome: skipped\n    name: x\n"
             "  - output:\n      outcome: success\n      result: 'é: 0o17'\n",
         ),
+        (
+            "test:\r\n  cases:\r\n  - name: x\r\n    input: 1\r\n",
+            {0: {"outcome": "skipped"}},
+            "test:\r\n  cases:\r\n  - name: x\r\n    input: 1\r\n"
+            "    output:\r\n      outcome: skipped\r\n",
+        ),
     ],
 )
 def test_rewriting(text, outputs, after):

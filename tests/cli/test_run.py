@@ -113,6 +113,21 @@ def test_an_item_that_fails_fails_alone(flowc, write, folder: Path):
     assert [line["outcome"] for line in lines] == ["succeeded", "failed", "succeeded"]
 
 
+def test_a_line_ends_where_json_lines_end(flowc, write, folder: Path):
+    write(flow_yaml=FLOW)
+    lines = '\ufeff{"n": 1, "text": "one\u2028line\x85still"}\r\n{"n": 2}\r\n'
+    (folder / "items.jsonl").write_bytes(lines.encode())
+    ran = flowc("run", "flow.yaml", "--items", "items.jsonl")
+    assert ran.code == 0, ran.err
+    assert "2 of 2 succeeded" in ran.err
+
+
+def test_one_input_or_many(flowc, write, folder: Path):
+    write(flow_yaml=FLOW)
+    ran = flowc("run", "flow.yaml", "--items", "items.jsonl", "--input", "{}")
+    assert ran.code == 2 and "--items" in ran.err
+
+
 def test_lines_that_are_no_json(flowc, write, folder: Path):
     write(flow_yaml=FLOW)
     (folder / "items.jsonl").write_text('{"n": 1}\n{n: 2}\n')

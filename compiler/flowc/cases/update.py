@@ -35,8 +35,10 @@ def updated_text(text: str, outputs: Mapping[int, Json]) -> str:
     """
     edits = [_edit(text, _case(text, index), output) for index, output in outputs.items()]
     result = text
+    newline = "\r\n" if "\r\n" in text else "\n"
     for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):
-        result = result[: edit.start] + edit.text + result[edit.end :]
+        written = edit.text.replace("\n", newline)
+        result = result[: edit.start] + written + result[edit.end :]
     _check(text, result, outputs)
     return result
 

@@ -180,6 +180,8 @@ def run(
     from flowc.cli.run import RunRequest, run_run
     from flowc.loading import Choice
 
+    if input is not None and items is not None:
+        raise typer.BadParameter("choose one of --input and --items")
     request = RunRequest(
         flow=flow,
         choice=Choice(env, stack_file, stack),

@@ -42,7 +42,13 @@ def run_build(
         return session.report(format)
     folder = output or Path("build") / slug(compilation.name) / canonical_name(target)
     for name in sorted(files):
-        write_file(folder / name, files[name])
+        try:
+            write_file(folder / name, files[name])
+        except OSError as error:
+            session.diagnostics.report(
+                codes.FILE_NOT_READABLE, f"cannot write `{folder / name}`: {error.strerror}", None
+            )
+            return session.report(format)
         print(folder / name)
     return 0
 

@@ -102,7 +102,8 @@ def place_of(document: Document, path: Path) -> Span:
 
 def _read(name: str, diagnostics: Diagnostics) -> str | None:
     try:
-        return sys.stdin.read() if name == "-" else File(name).read_text("utf-8")
+        text = sys.stdin.read() if name == "-" else File(name).read_text("utf-8")
+        return text.removeprefix("\ufeff")
     except OSError as error:
         message = f"cannot read `{name}`: {error.strerror or error}"
     except UnicodeDecodeError as error:
@@ -120,11 +121,12 @@ def parse_json(
     except json.JSONDecodeError as error:
         at = Span(file, first_line + error.lineno - 1, error.colno)
         message = f"this is not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        hint = "texts need double quotes"
     except (ValueError, RecursionError) as error:
         at = Span(file, first_line, 1)
-        message = f"this is not valid JSON: {error}"
+        message, hint = f"this is not valid JSON: {error}", None
     texts.setdefault(file, text)
-    diagnostics.report(codes.INPUT_NOT_JSON, message, at, hint="texts need double quotes")
+    diagnostics.report(codes.INPUT_NOT_JSON, message, at, hint=hint)
     return MISSING
 
 
@@ -140,7 +142,7 @@ def read_items(path: File, diagnostics: Diagnostics, texts: dict[str, str]) -> l
     texts[str(path)] = text
     items = [
         parse_json(line, str(path), diagnostics, texts, number)
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in enumerate(text.split("\n"), 1)  # others may stand inside a text
         if line.strip()
     ]
     return None if any(item is MISSING for item in items) else items

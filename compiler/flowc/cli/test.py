@@ -160,14 +160,12 @@ class _Tester:
 
     def _update(self, flow: LoadedFlow, outputs: dict[int, Json]) -> None:
         try:
-            text = updated_text(flow.document.text, outputs)
-        except UpdateError as error:
+            write_file(flow.path, updated_text(flow.document.text, outputs))
+        except (UpdateError, OSError) as error:
             self.session.diagnostics.report(
                 codes.TEST_CASE, f"`{flow.document.file}` is left as it is: {error}", None
             )
             self._broken(flow.path)
-            return
-        write_file(flow.path, text)
 
     def _report(self) -> None:
         """Print the errors so far (a flow's warnings are `check`'s to say), and forget them."""
