@@ -1,0 +1,140 @@
+"""`failure: failFast`: what runs is stopped within five seconds, and nothing else is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.conformance.engines import compile_case, components_on_path, observe
+from tests.conformance.model import Case
+from tests.runtime_shim.runner.world import Components, World, fails, plan_of
+
+from flowc_shim.components.limits import Limits
+from flowc_shim.runner.keys import failing_key
+from flowc_shim.stores.api import StoreUnavailable
+from flowc_shim.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BOUND = 5.0
+
+
+def _sleeps(seconds: float) -> Any:
+    def sleep(call: Any, _host: Any) -> str:
+        Limits(call).pause(seconds)
+        return "slept"
+
+    return sleep
+
+
+@pytest.mark.parametrize("isolate", [False, True], ids=["in-process", "isolated"])
+@pytest.mark.parametrize("mode", ["failFast", "failAfterRunning"])
+def test_what_runs(isolate: bool, mode: str, tmp_path: Path) -> None:
+    from flowc_targets.local.run import open_session
+
+    seconds = 30 if mode == "failFast" else 2
+    steps: list[dict[str, Any]] = [
+        {"id": "slow", "component": "/t/slow", "input": {"seconds": seconds}},
+        {"id": "bad", "component": "/t/fail", "input": {}},
+        {"id": "after", "component": "/builtin/noop", "input": {"$step": "slow"}},
+    ]
+    flow = {"schema": "flowc/v1", "name": "case", "failure": mode, "steps": steps}
+    case = Case("case", flow, None, "failed", None, {}, None)
+    compilation = compile_case(case, "local", "step", store=f"sqlite:///{tmp_path / 's.db'}")
+    with components_on_path(), open_session(compilation) as session:
+        start = time.monotonic()
+        result = session.run(None, isolate=isolate)
+        took = time.monotonic() - start
+        found = observe(compilation.plan, session.store, result.run)
+    stopped = mode == "failFast"
+    assert found.outcomes == {
+        "slow": "stopped" if stopped else "succeeded",
+        "bad": "failed",
+        "after": "not_started",
+    }
+    assert (found.outcome, (found.error or {})["step"]) == ("failed", "bad")
+    if stopped:
+        assert took < BOUND + (10 if isolate else 2), "starting processes is not part of the bound"
+
+
+def test_a_tolerated_failure_stops_its_item_and_no_other() -> None:
+    """One process runs several items: the signal of one is not the others'."""
+    loop = {
+        "id": "l",
+        "foreach": {"items": [0, 1], "maxFailures": 1},
+        "steps": [{"id": "slow", "input": {"$item": "$"}}, {"id": "bad"}],
+        "output": {"$step": "slow"},
+    }
+    plan = plan_of([loop], failure="failFast")
+    world = World(plan, Components({"slow": _sleeps(4.5), "bad": fails()})).begin()
+    world.run("l:open")
+    shim = world.shim()
+    start = time.monotonic()
+    others = [
+        threading.Thread(target=world.run, args=("l/slow", str(index)), kwargs={"shim": shim})
+        for index in (0, 1)
+    ]
+    for other in others:
+        other.start()
+    world.run("l/bad", "0", shim=shim)
+    for other in others:
+        other.join(timeout=30)
+    assert world.outcome("l/slow", 0) == "stopped"
+    assert world.outcome("l/slow", 1) == "succeeded"
+    assert time.monotonic() - start < BOUND + 2
+    assert not shim.cancelled.is_set()
+
+
+def test_a_store_that_is_away_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowc_shim.runner.units.POLL_SECONDS", 0.05)
+    asked = []
+
+    class Flaky(MemoryStore):
+        def read(self, key: str) -> bytes | None:
+            if (
+                key == failing_key("run-1", "", ())
+                and threading.current_thread().name == "failFast"
+            ):
+                asked.append(key)
+                if len(asked) == 1:
+                    raise StoreUnavailable("away")
+            return super().read(key)
+
+    plan = plan_of([{"id": "slow"}, {"id": "bad"}], failure="failFast")
+    world = World(plan, Components({"slow": _sleeps(20), "bad": fails()}), Flaky()).begin()
+    thread = threading.Thread(target=world.run, args=("slow",))
+    thread.start()
+    while not asked:
+        time.sleep(0.01)
+    world.run("bad")
+    thread.join(timeout=10)
+    assert world.outcome("slow") == "stopped"
+
+
+def test_cancelling_a_process_stops_all_its_units() -> None:
+    runtime = World(plan_of([{"id": "a"}])).shim()
+    with runtime.part() as one, runtime.part() as other:
+        one.cancel()
+        assert not other.cancelled.is_set() and not runtime.cancelled.is_set()
+        runtime.cancel()
+        assert other.cancelled.is_set()
+    with runtime.part() as late:
+        assert late.cancelled.is_set()
+
+
+def test_a_wait_for_a_retry_is_cut_short() -> None:
+    budget = {"max": 3, "delay": "20s", "jitter": False}
+    plan = plan_of([{"id": "a", "retry": {"user": budget}}, {"id": "bad"}], failure="failFast")
+    world = World(plan, Components({"a": fails(), "bad": fails()})).begin()
+    thread = threading.Thread(target=world.run, args=("a",))
+    start = time.monotonic()
+    thread.start()
+    while not world.components.calls:
+        time.sleep(0.01)
+    world.run("bad")
+    thread.join(timeout=15)
+    assert world.outcome("a") == "stopped"
+    assert time.monotonic() - start < BOUND
