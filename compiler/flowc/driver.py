@@ -6,6 +6,7 @@ stops at its barrier, where going on would only report consequences.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from flowc.source.stack_model import Stack
     from flowc_shim.contract.json_types import Json
 
+_HASH = 6
 _NAME_PART = re.compile(r"[^a-z0-9]+")
 
 
@@ -146,9 +148,20 @@ def _compilation(
 
 
 def compilation_name(flow: str, options: Options) -> str:
-    """Return the base of all names on a target: ``<project>-<branch>-<flow>``, what is there."""
-    parts = (options.project, options.branch if options.project else "", flow)
-    return "-".join(part for part in map(slug, parts) if part) or "flow"
+    """Return the base of all names on a target: ``<project>-<branch>-<flow>``, what is there.
+
+    In a project a short hash follows where the spelling lost something, or where the branch has a
+    hyphen itself: ``feature/x`` and ``feature-x`` are two branches, and neither is ``feature`` with
+    a flow ``x-…``.
+    """
+    if not options.project:
+        return slug(flow) or "flow"
+    parts = (options.project, options.branch, flow)
+    name = "-".join(part for part in map(slug, parts) if part)
+    if all(slug(part) == part for part in parts) and "-" not in options.branch:
+        return name
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return "-".join(part for part in (name, digest[:_HASH]) if part)
 
 
 def slug(text: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -76,4 +77,7 @@ def test_names_have_project_and_branch(flowc, write, folder: Path, monkeypatch):
     monkeypatch.setenv("FLOWC_BRANCH", "feature/x")
     ran = flowc("build", "daily", "--target", "argo")
     assert ran.code == 0
-    assert ran.out.startswith("build/shop-feature-x-daily/argo/")
+    assert re.match(r"build/shop-feature-x-daily-[0-9a-f]{6}/argo/", ran.out)
+    monkeypatch.setenv("FLOWC_BRANCH", "main")
+    ran = flowc("build", "daily", "--target", "argo")
+    assert ran.out.startswith("build/shop-main-daily/argo/")

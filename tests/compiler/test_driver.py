@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -153,14 +154,28 @@ def test_routes_are_in_the_plan_only_where_calls_may_arrive_as_data() -> None:
     [
         ("My Flow", Options(), "my-flow"),
         ("forecast", Options(project="sales", branch="main"), "sales-main-forecast"),
-        ("f", Options(project="Sales EU", branch="feature/x_y"), "sales-eu-feature-x-y-f"),
+        ("f", Options(project="Sales EU", branch="feature/x_y"), "sales-eu-feature-x-y-f-HASH"),
+        ("größe", Options(project="sales", branch="main"), "sales-main-gr-e-HASH"),
         ("f", Options(branch="main"), "f"),
         ("日本", Options(), "flow"),
     ],
 )
 def test_names(flow: str, options: Options, name: str) -> None:
-    assert compilation_name(flow, options) == name
-    assert slug(name) == name
+    found = compilation_name(flow, options)
+    assert re.fullmatch(name.replace("HASH", "[0-9a-f]{6}"), found)
+    assert slug(found) == found
+
+
+def test_names_of_a_project_are_its_own() -> None:
+    parts = [
+        ("prices", "feature/x"), ("prices", "feature-x"), ("prices", "feature_x"),
+        ("x-prices", "feature"), ("x prices", "feature"), ("Prices", "feature/x"), ("日本", "main"),
+        ("中国", "main"), ("prices", "feature"), ("main", "main"),
+    ]  # fmt: skip
+    names = {
+        compilation_name(flow, Options(project="shop", branch=branch)) for flow, branch in parts
+    }
+    assert len(names) == len(parts)
 
 
 def test_the_same_bytes_under_any_hash_seed() -> None:
