@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import uuid
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import ErrorInfo
@@ -18,6 +19,7 @@ from flowc_shim.runner.records import (
     LoopRecord,
     StepRecord,
 )
+from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.blobs import get_blob, put_blob
 from flowc_shim.stores.commit import commit
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 BLOB_THRESHOLD = 64 * 1024
 """Bytes of JSON above which a value becomes a blob."""
 
+LARGE_KEPT = 32
+"""Large values that are kept in memory, those used last."""
+
 VALUE_KIND = "value"
 
 
@@ -42,7 +47,8 @@ def new_writer() -> str:
 class Journal:
     """Reads and commits of one run by one writer; safe to use from several threads.
 
-    Step records never change once committed, so those that were read are kept.
+    Step records never change once committed, so those that were read are kept, without the values
+    that are too large for them.
     """
 
     def __init__(self, store: StateStore, run: str, writer: str | None = None) -> None:
@@ -51,6 +57,7 @@ class Journal:
         self.writer = writer or new_writer()
         self.prefix = keys.run_prefix(run)
         self._known: dict[tuple[Indices, str], StepRecord] = {}
+        self._large: OrderedDict[str, Json] = OrderedDict()
         self._counted: set[tuple[str, Indices, int]] = set()
         self._lock = threading.Lock()
         self._input: list[Json] = []
@@ -64,9 +71,12 @@ class Journal:
         return {"value": value}
 
     def _unpack(self, row: dict[str, Json]) -> Json:
-        if "blob" in row:
+        if "blob" not in row:
+            return row.get("value")
+        try:
             return get_blob(self.store, self.prefix, row["blob"])[0]
-        return row.get("value")
+        except KeyError as error:
+            raise StoreUnavailable(f"blob {row['blob']} of run {self.run} is gone") from error
 
     def _read(self, key: str) -> dict[str, Json] | None:
         body = self.store.read(key)
@@ -162,7 +172,7 @@ class Journal:
     def _remember(self, indices: Indices, step: str, row: dict[str, Json]) -> StepRecord:
         record = StepRecord(
             outcome=Outcome(row["outcome"]),
-            value=self._unpack(row),
+            value=row.get("value"),
             error=None if row["error"] is None else ErrorInfo.from_json(row["error"]),
             attempt=row["attempt"],
             input_digest=row["input_digest"],
@@ -170,10 +180,26 @@ class Journal:
             started=row["started"],
             ended=row["ended"],
             writer=row["writer"],
+            blob=row.get("blob", ""),
         )
         with self._lock:
             self._known[(indices, step)] = record
         return record
+
+    def value(self, record: StepRecord) -> Json:
+        """Return a step's value; large ones are read when they are first asked for."""
+        if not record.blob:
+            return record.value
+        with self._lock:
+            if record.blob in self._large:
+                self._large.move_to_end(record.blob)
+                return self._large[record.blob]
+        value = self._unpack({"blob": record.blob})
+        with self._lock:
+            self._large[record.blob] = value
+            if len(self._large) > LARGE_KEPT:
+                self._large.popitem(last=False)
+        return value
 
     # attempts
 

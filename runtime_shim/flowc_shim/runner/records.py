@@ -20,6 +20,7 @@ RECORD_VERSION = 1
 class StepRecord:
     """The one result of a step. ``value`` is present for outcomes whose edge is true.
 
+    ``blob``: id of a value that is too large for a record; :meth:`Journal.value` reads it.
     ``started``/``ended``: seconds since the epoch; for people, never for decisions.
     """
 
@@ -32,6 +33,7 @@ class StepRecord:
     started: float = 0.0
     ended: float = 0.0
     writer: str = ""
+    blob: str = ""
 
 
 @dataclass(frozen=True, slots=True)

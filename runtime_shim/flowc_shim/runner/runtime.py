@@ -134,7 +134,7 @@ class RunScope:
         if record is None:
             raise final_error("EXPRESSION_FAILURE", f"step `{path}` has no result yet")
         if record.outcome in EDGE_TRUE:
-            return record.value
+            return self._runtime.journal.value(record)
         if record.outcome in (Outcome.SKIPPED, Outcome.NOT_NEEDED):
             raise SkippedReference(path)
         raise final_error("EXPRESSION_FAILURE", f"step `{path}` ended {record.outcome.value}")

@@ -93,7 +93,7 @@ class RunView:
                     record.attempt,
                     max(0.0, record.ended - record.started),
                     record.error.to_json() if record.error else None,
-                    record.value,
+                    self.journal.value(record),
                 )
             loop = self.journal.loop(indices, path) if path in self.plan.scope_steps else None
             for index in range(loop.count if loop is not None else 0):
