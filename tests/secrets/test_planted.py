@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,5 +122,17 @@ def test_a_plain_secret_for_a_cluster_is_refused_without_being_shown(project: Pa
     done = flowc(project, "check", "leaky", "--env", "wrong", "--target", "argo")
     assert done.returncode == 1
     assert "FC506" in done.stdout
-    # the excerpt shows the user's own line; what must not happen is that anything else holds it
-    assert SECRET not in written(project)
+    assert f"password: {'*' * len(SECRET)}" in done.stdout.replace('"', "")
+    assert SECRET not in written(project) + done.stdout + done.stderr
+
+
+def test_a_plain_default_and_a_password_in_a_url_are_not_shown(project: Path) -> None:
+    flow = (project / "flow.yaml").read_text()
+    flow = flow.replace("is_secret: true", f"is_secret: true, default: {SECRET}")
+    (project / "alone").mkdir()
+    (project / "alone/flow.yaml").write_text(flow)
+    (project / "alone/stack.yaml").write_text(f"state_store: postgresql://me:{SECRET}@host/db\n")
+    done = flowc(project / "alone", "check", "flow.yaml", "--stack-file", "stack.yaml")
+    assert done.returncode == 1
+    assert {"FC506", "FC118"} <= set(re.findall("FC[0-9]+", done.stdout))
+    assert SECRET not in done.stdout + done.stderr

@@ -54,7 +54,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. ``message``: lower case, no full stop, identifiers in backticks."""
+    """One finding. ``message``: lower case, no full stop, identifiers in backticks.
+
+    ``conceals``: texts that excerpts of the lines it marks must not show.
+    """
 
     code: Code
     message: str
@@ -63,6 +66,7 @@ class Diagnostic:
     secondary: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     hint: str | None = None
+    conceals: tuple[str, ...] = ()
 
 
 class CompileError(Exception):
@@ -90,6 +94,7 @@ class Diagnostics:
         secondary: Iterable[tuple[Span | None, str]] = (),
         notes: Iterable[str] = (),
         severity: Severity | None = None,
+        conceals: Iterable[str] = (),
     ) -> None:
         """Append a finding; ``severity`` overrides the code's own."""
         self.found.append(
@@ -101,6 +106,7 @@ class Diagnostics:
                 secondary=tuple(Label(span, text) for span, text in secondary if span is not None),
                 notes=tuple(notes),
                 hint=hint,
+                conceals=tuple(conceals),
             )
         )
 

@@ -91,13 +91,27 @@ def render_human(
 
     A file that ``texts`` does not have is named without an excerpt. No diagnostics: no text.
     """
+    diagnostics = list(diagnostics)
     found = [to_json_object(d) for d in diagnostics]
     if not found:
         return ""
     named = {place["file"] for one in found for place in [one, *one["secondary"]]}
     lines = {file: split_lines(text) for file, text in texts.items() if file in named}
+    for one in diagnostics:
+        _conceal(one, lines)
     parts = [_human(one, lines, colour) for one in found]
     return "\n".join([*parts, summary(found) + "\n"])
+
+
+def _conceal(diagnostic: Diagnostic, lines: dict[str, list[str]]) -> None:
+    """Replace what must not be shown on the lines that ``diagnostic`` marks, width for width."""
+    labels = (*([diagnostic.primary] if diagnostic.primary else []), *diagnostic.secondary)
+    for text in sorted(diagnostic.conceals, key=len, reverse=True):
+        for label in labels:
+            marked = lines.get(label.span.file, [])[label.span.line - 1 : label.span.line]
+            if marked:
+                hidden = marked[0].replace(text, "*" * len(text))
+                lines[label.span.file][label.span.line - 1] = hidden
 
 
 def summary(found: Iterable[Json]) -> str:

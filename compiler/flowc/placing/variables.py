@@ -97,6 +97,15 @@ def secret_name(value: Json) -> str | None:
     return None
 
 
+def _texts_in(value: Json) -> list[str]:
+    """Return what of ``value`` may stand in a file, piece by piece."""
+    if isinstance(value, dict):
+        return [text for member in value.values() for text in _texts_in(member)]
+    if isinstance(value, list):
+        return [text for member in value for text in _texts_in(member)]
+    return [line for line in str(value).splitlines() if line]
+
+
 @dataclass(slots=True)
 class _Found:
     """One variable on its way to a value. ``needed``: some use of it has no default."""
@@ -137,7 +146,7 @@ class _Found:
         if rules.local:
             resolved.secrets[name] = value
         else:
-            self._refuse_plain(span, diagnostics)
+            self._refuse_plain(value, span, diagnostics)
         return PlanVariable(name, is_secret=True)
 
     def _from_schema(
@@ -175,10 +184,10 @@ class _Found:
         if rules.local:
             resolved.secrets[variable.name] = default
         elif variable.env_var is None:
-            self._refuse_plain(variable.span, diagnostics)
+            self._refuse_plain(default, variable.span, diagnostics)
         return PlanVariable(variable.name, env=variable.env_var, is_secret=True)
 
-    def _refuse_plain(self, span: Span | None, diagnostics: Diagnostics) -> None:
+    def _refuse_plain(self, value: Json, span: Span | None, diagnostics: Diagnostics) -> None:
         diagnostics.report(
             codes.SECRET_ON_TARGET,
             f"secret variable `{self.variable.name}` has a plain value, "
@@ -186,6 +195,7 @@ class _Found:
             span or self.variable.span,
             secondary=[(self.variable.span, "declared `is_secret` here")] if span else [],
             hint="write `{secret: name}` in the environment or stack",
+            conceals=_texts_in(value),
         )
 
     def _check(self, value: Json, span: Span | None, what: str, diagnostics: Diagnostics) -> None:

@@ -99,7 +99,7 @@ def _check_options(spec: StoreSpec, fields: Fields) -> None:
 def _checked(url: str, at: Span, options: dict[str, Json], decoding: Decoding) -> StoreSpec | None:
     scheme, colon, _ = url.partition(":")
     if scheme in ("postgresql", "postgres"):
-        _refuse_postgres(at, decoding)
+        _refuse_postgres(url, at, decoding)
         return None
     if not colon or scheme not in STORE_OPTIONS:
         meant = nearest(scheme, STORE_OPTIONS) if colon else None
@@ -113,12 +113,14 @@ def _checked(url: str, at: Span, options: dict[str, Json], decoding: Decoding) -
     return StoreSpec(url, at, options)
 
 
-def _refuse_postgres(at: Span, decoding: Decoding) -> None:
-    decoding.report(
+def _refuse_postgres(url: str, at: Span, decoding: Decoding) -> None:
+    password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    decoding.diagnostics.report(
         codes.NOT_BUILT_YET,
         "a PostgreSQL store is not built yet",
         at,
         hint="share an object store (`s3://bucket/prefix`), or `sqlite:///path` on one machine",
+        conceals=[password] if password else [],
     )
 
 
@@ -147,7 +149,8 @@ def _stepflow(raw: Map, at: Span, decoding: Decoding) -> StoreSpec | None:
     if kind == "inMemory":
         return StoreSpec("memory:", at)
     if kind == "postgres":
-        _refuse_postgres(fields.value_at("type"), decoding)
+        database = fields.text("databaseUrl") or ""
+        _refuse_postgres(database, fields.value_at("type"), decoding)
         return None
     if kind == "filesystem":
         decoding.report(
