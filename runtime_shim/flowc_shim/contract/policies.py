@@ -11,6 +11,9 @@ from flowc_shim.language.decode import decode_value
 from flowc_shim.language.encode import encode_value
 from flowc_shim.language.forms import Spelling
 
+_GROWING = 65
+"""Re-tries after which waits grow no more, whatever their cap."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -29,14 +32,16 @@ class Budget:
     def wait(self, retry: int) -> float:
         """Return the longest wait in seconds before re-try number ``retry`` (from 1)."""
         try:
-            growth = float(self.factor) ** min(retry - 1, 64)
+            growth = float(self.factor) ** (min(retry, _GROWING) - 1)
         except OverflowError:
             return float(self.cap) if self.delay else 0.0
         return float(min(self.cap, self.delay * growth))
 
     def total_wait(self) -> float:
         """Return the sum of all waits in seconds, without jitter."""
-        return sum(self.wait(n) for n in range(1, self.max + 1))
+        growing = min(self.max, _GROWING)
+        waits = sum(self.wait(n) for n in range(1, growing + 1))
+        return waits + (self.max - growing) * self.wait(_GROWING)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan form."""

@@ -64,7 +64,7 @@ def attempt_call(
     """Call the component of ``step`` with ``value`` until it answers or no budget is left."""
     call = step.body
     assert isinstance(call, PlanCall)
-    rows = runtime.journal.attempts(indices, step.path, call.retry.attempts)
+    rows = runtime.journal.attempts(indices, step.path)
     scope = runtime.scope(step, indices)
     used = _used(rows)
     if rows:
@@ -97,7 +97,7 @@ def due_later(runtime: Runtime, step: PlanStep, indices: Indices) -> Later | Non
     """Return when the next attempt is due by the rows alone, None if there must be none."""
     call = step.body
     assert isinstance(call, PlanCall)
-    rows = runtime.journal.attempts(indices, step.path, call.retry.attempts)
+    rows = runtime.journal.attempts(indices, step.path)
     if not rows:
         return None
     used = _used(rows)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 BLOB_THRESHOLD = 64 * 1024
 """Bytes of JSON above which a value becomes a blob."""
 
+ATTEMPTS_TOGETHER = 16
+"""Attempts of a step that are read at a time."""
+
 LARGE_KEPT = 32
 """Large values that are kept in memory, those used last."""
 
@@ -203,11 +206,20 @@ class Journal:
 
     # attempts
 
-    def attempts(self, indices: Indices, step: str, most: int) -> list[AttemptRow]:
-        """Return the attempts that were ever begun, in order; ``most``: how many there can be."""
+    def attempts(self, indices: Indices, step: str) -> list[AttemptRow]:
+        """Return the attempts that were ever begun, in order."""
+        out: list[AttemptRow] = []
         if self._read(keys.attempt_key(self.run, indices, step, 1)) is None:
-            return []
-        numbers = range(1, most + 2)
+            return out
+        while len(out) % ATTEMPTS_TOGETHER == 0:  # numbers have no gaps
+            more = self._attempts_from(indices, step, len(out) + 1)
+            if not more:
+                break
+            out += more
+        return out
+
+    def _attempts_from(self, indices: Indices, step: str, first: int) -> list[AttemptRow]:
+        numbers = range(first, first + ATTEMPTS_TOGETHER)
         begun = {keys.attempt_key(self.run, indices, step, n): n for n in numbers}
         ended = {keys.attempt_end_key(self.run, indices, step, n): n for n in numbers}
         rows = self.store.read_many([*begun, *ended])

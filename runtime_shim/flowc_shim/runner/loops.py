@@ -42,7 +42,9 @@ def open_loop(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> 
         if outcome is not None:
             commit(runtime, step, indices, StepRecord(outcome, unit=unit))
             return None
-        return runtime.journal.commit_loop(indices, step.path, _items(runtime, step, indices))
+        record = runtime.journal.commit_loop(indices, step.path, _items(runtime, step, indices))
+        # Settled meanwhile, as one that was never opened: then no item starts.
+        return None if runtime.journal.record(indices, step.path) is not None else record
     except SkippedReference:
         commit(runtime, step, indices, StepRecord(Outcome.SKIPPED, unit=unit))
     except FlowError as failure:

@@ -76,7 +76,7 @@ def _settle_one(
 ) -> StepRecord:
     stopped = status.lower() in STOPPED_STATUSES
     if isinstance(step.body, PlanCall):
-        rows = runtime.journal.attempts(indices, step.path, step.body.retry.attempts)
+        rows = runtime.journal.attempts(indices, step.path)
         if rows and stopped and _was_going_on(runtime, step, indices, rows[-1]):
             record = StepRecord(Outcome.STOPPED, unit=unit, started=rows[0].started)
             return commit(runtime, step, indices, record)
@@ -135,17 +135,15 @@ def later_attempt(
     step = runtime.plan.steps[undecided[0]]
     if not isinstance(step.body, PlanCall):
         return None
-    if not _count_death(runtime, step, step.body, indices, death):
+    if not _count_death(runtime, step, indices, death):
         return None
     return due_later(runtime, step, indices)
 
 
-def _count_death(
-    runtime: Runtime, step: PlanStep, call: PlanCall, indices: Indices, death: Death
-) -> bool:
+def _count_death(runtime: Runtime, step: PlanStep, indices: Indices, death: Death) -> bool:
     """Write down that an attempt died, unless it is; False for a step that must not start."""
     journal = runtime.journal
-    rows = journal.attempts(indices, step.path, call.retry.attempts)
+    rows = journal.attempts(indices, step.path)
     if rows and rows[-1].error is None:
         journal.end_attempt(indices, step.path, death.error(rows[-1].number))
         return True

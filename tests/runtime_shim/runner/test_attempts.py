@@ -18,7 +18,7 @@ def _world(does: Any, **step: Any) -> World:
 
 
 def _attempts(world: World) -> list[tuple[int, str | None]]:
-    rows = world.shim().journal.attempts((), "a", 20)
+    rows = world.shim().journal.attempts((), "a")
     return [(row.number, row.error.code if row.error else None) for row in rows]
 
 
@@ -220,3 +220,9 @@ def test_tolerances_count_in_whole_items(tolerance: Tolerance, items: int, most:
 def test_waits_grow_up_to_their_cap() -> None:
     budget = Budget(max=3, delay=1.0, factor=1e300, cap=60.0)
     assert [budget.wait(n) for n in (1, 2, 3)] == [1.0, 60.0, 60.0]
+    assert budget.total_wait() == 121.0
+
+
+def test_the_sum_of_very_many_waits_is_not_added_up_one_by_one() -> None:
+    budget = Budget(max=1_000_000_000, delay=1.0, factor=2.0, cap=4.0)
+    assert budget.total_wait() == 1 + 2 + 4.0 * (1_000_000_000 - 2)

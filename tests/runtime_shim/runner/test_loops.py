@@ -8,6 +8,7 @@ import pytest
 from tests.runtime_shim.runner.world import Components, World, fails, plan_of
 
 from flowc_shim.contract.outcomes import Outcome
+from flowc_shim.runner import loops
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.keys import loop_failing_key
 from flowc_shim.runner.records import LoopRecord, StepRecord
@@ -65,6 +66,22 @@ def test_items_are_decided_once() -> None:
     assert world.run("l:open").count == 1
     world.run("l/s", "0")
     assert world.components.calls[0].input == 5
+
+
+def test_a_late_opening_finds_its_loop_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settled while it evaluated its items: it starts none, and says what was decided."""
+    world = _world(_loop(onError={"action": "useDefault", "defaultValue": []}))
+    evaluate = loops._items
+
+    def slow(*place: Any) -> LoopRecord:
+        record = evaluate(*place)
+        world.run("l:close")
+        return record
+
+    monkeypatch.setattr(loops, "_items", slow)
+    verdict = world.run("l:open")
+    assert (verdict.status.value, verdict.go, verdict.count) == ("done", False, 0)
+    assert world.outcome("l") == "defaulted"
 
 
 def test_an_empty_list() -> None:

@@ -57,5 +57,5 @@ def test_sigterm_ends_the_workers_and_leaves_the_attempt_open(tmp_path: Path) ->
     assert not any(_alive(worker) for worker in workers)
     journal = Journal(store, "r")
     assert journal.record((), "a") is None
-    assert [row.error for row in journal.attempts((), "a", 4)] == [None]
+    assert [row.error for row in journal.attempts((), "a")] == [None]
     store.close()
