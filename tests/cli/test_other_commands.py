@@ -26,6 +26,14 @@ def test_explain(flowc):
     assert ran.code == 1 and ran.out == ""
 
 
+def test_a_step_called_output_is_not_the_output(flowc, write):
+    flow = "schema: flowc/v1\nsteps: [{id: output, component: /x}]\noutput: {$step: output}\n"
+    write(flow_yaml=flow)
+    assert "n0 --> output" in flowc("graph", "flow.yaml").out
+    dot = flowc("graph", "flow.yaml", "--format", "dot").out
+    assert '"output" -> "/output"' in dot
+
+
 def test_graph(flowc, write):
     write(flow_yaml=FLOW)
     mermaid = flowc("graph", "flow.yaml")

@@ -122,6 +122,20 @@ def test_a_line_ends_where_json_lines_end(flowc, write, folder: Path):
     assert "2 of 2 succeeded" in ran.err
 
 
+def test_a_store_that_cannot_be_used(flowc, write, folder: Path):
+    write(flow_yaml=FLOW)
+    (folder / ".flowc").write_text("not a folder")
+    ran = flowc("run", "flow.yaml", "--input", '{"n": 1}')
+    assert ran.code == 1 and ran.out == ""
+    assert ran.err.startswith("the state store cannot be used: sqlite:///.flowc/state.db: ")
+    (folder / ".flowc").unlink()
+    (folder / ".flowc").mkdir()
+    (folder / ".flowc/state.db").write_text("not a database, and long enough to be seen as none")
+    ran = flowc("run", "flow.yaml", "--input", '{"n": 1}')
+    assert (ran.code, ran.out) == (1, "")
+    assert "not a database" in ran.err and "bug" not in ran.err
+
+
 def test_one_input_or_many(flowc, write, folder: Path):
     write(flow_yaml=FLOW)
     ran = flowc("run", "flow.yaml", "--items", "items.jsonl", "--input", "{}")

@@ -11,7 +11,8 @@ from flowc.ir.model import Call, Program, Step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OUTPUT = "output"
+OUTPUT = "/output"
+"""The flow's output among paths of steps: none of those begins like this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ def mermaid(program: Program) -> str:
     ids = {path: f"n{index}" for index, path in enumerate(program.steps)}
     lines = ["flowchart TD"]
     lines += _mermaid_scope(program, "", ids, 1)
-    lines.append(f'  {OUTPUT}(["{OUTPUT}"])')
-    ids[OUTPUT] = OUTPUT
+    lines.append('  output(["output"])')
+    ids[OUTPUT] = "output"
     for edge in edges(program):
         arrow = "-->" if edge.solid else "-.->"
         lines.append(f"  {ids[edge.before]} {arrow} {ids[edge.after]}")
@@ -94,7 +95,7 @@ def dot(program: Program) -> str:
     """Return the graph in Graphviz's language; loops are clusters around their steps."""
     lines = ["digraph flow {", "  rankdir=TB;", "  compound=true;", "  node [shape=box];"]
     lines += _dot_scope(program, "", 1)
-    lines.append(f"  {_quoted(OUTPUT)} [shape=oval];")
+    lines.append(f"  {_quoted(OUTPUT)} [label=output, shape=oval];")
     for edge in edges(program):
         style = "" if edge.solid else " [style=dashed]"
         lines.append(f"  {_quoted(edge.before)} -> {_quoted(edge.after)}{style};")

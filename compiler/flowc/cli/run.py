@@ -65,6 +65,8 @@ def run_run(request: RunRequest) -> int:
     if compilation is None or inputs is None or code:
         return 1
     gc.enable()  # from here on the process lives as long as the flow does
+    from flowc_shim.stores.api import StoreUnavailable
+
     target = find_target(LOCAL, session.diagnostics)
     assert target is not None, "it compiled"
     try:
@@ -72,6 +74,9 @@ def run_run(request: RunRequest) -> int:
             if request.items is not None:
                 return _run_items(running, inputs, request)
             return _run_once(running, inputs[0], request)
+    except StoreUnavailable as error:
+        say(f"the state store cannot be used: {error}")
+        return 1
     except (KeyboardInterrupt, SystemExit):
         say("stopped; `flowc show` has how far it came")
         raise

@@ -21,6 +21,7 @@ from flowc_shim.runner.keys import run_prefix
 from flowc_shim.runner.plans import plan_key
 from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.variables import Variables
+from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.commit import commit, land
 from flowc_shim.stores.open import open_store
 from flowc_targets.local.launchers import InProcess, Isolated, Observe
@@ -190,8 +191,7 @@ def open_session(
 ) -> Iterator[LocalSession]:
     """Yield a session; servers are started when first called and ended at the end."""
     url = state_store or store_url(compilation)
-    _make_folder(url)
-    store = open_store(url, _store_options(compilation))
+    store = _opened(url, _store_options(compilation))
     blobs = None
     try:
         plan = compilation.plan
@@ -215,7 +215,18 @@ def open_session(
         store.close()
 
 
+def _opened(url: str, options: Mapping[str, str]) -> StateStore:
+    _make_folder(url)
+    try:
+        return open_store(url, options)
+    except ValueError as error:  # an extra that is not installed, for instance
+        raise StoreUnavailable(str(error)) from error
+
+
 def _make_folder(url: str) -> None:
     path = url.partition("///")[2]
     if url.startswith("sqlite:///") and path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"{url}: {error.strerror or error}") from error
