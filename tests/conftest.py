@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 collect_ignore = [] if os.environ.get("FLOWC_PODMAN") else ["containers"]
-"""Real containers are `make test-podman`; a stand-in for their command line is in the default run."""
+"""Real containers: `make test-podman`; a stand-in for their command line is in the default run."""
 
 MARKS = {"passed": "ok", "failed": "FAIL", "skipped": "skip"}
 COLUMNS = {

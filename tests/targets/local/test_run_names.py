@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_targets.local import run as local_run
-from flowc_targets.local.run import open_session
 from tests.conformance.engines import compile_case
 from tests.conformance.model import load_cases
+
+from flowc_targets.local import run as local_run
+from flowc_targets.local.run import open_session
 
 if TYPE_CHECKING:
     from pathlib import Path
