@@ -147,7 +147,7 @@ def test_most_of_the_page_is_run() -> None:
     assert len(run) >= 20
 
 
-def _read(example: Example):  # type: ignore[no-untyped-def]
+def _read(example: Example):
     document = read(example.text, PAGE.name, Diagnostics())
     assert document is not None
     return document

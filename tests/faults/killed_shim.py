@@ -25,5 +25,5 @@ def create(store: SqliteStore, key: str, body: bytes) -> bool:
     return landed
 
 
-SqliteStore.create = create  # type: ignore[method-assign]
+SqliteStore.create = create
 sys.exit(main(sys.argv[3:]))

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc_targets._shared.check_classes import check_classes
+from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets.argo.check_sizes import check_sizes
 from flowc_targets.argo.pods import secret_options, store_secret_variable
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
-
-SHARED_STORES = ("s3", "gs", "az", "postgresql", "postgres")
-"""Schemes of the stores that pods on several machines can share."""
 
 _ENVIRONMENT_NAME = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -44,19 +42,10 @@ def _check_stack(compilation: Compilation, diagnostics: Diagnostics) -> None:
         )
     store = stack.state_store
     hint = "share an object store: `state_store: s3://bucket/prefix`"
-    if store is None:
-        message = f"stack `{stack.name}` has no `state_store`, and pods share nothing else"
-        diagnostics.report(codes.STORE_CANNOT_SERVE, message, stack.span, hint=hint)
+    usable = check_shared_store(stack, diagnostics, units="pods", hint=hint)
+    if store is None or not usable:
         return
     scheme = store.url.partition(":")[0]
-    if scheme not in SHARED_STORES:
-        diagnostics.report(
-            codes.STORE_CANNOT_SERVE,
-            f"pods on several machines cannot share a `{scheme}:` store",
-            store.span,
-            hint=hint,
-        )
-        return
     for option, secret in secret_options(store).items():
         _check_secret_name(secret, f"`{option}`", store.span, diagnostics)
         if store_secret_variable(store, option) is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flowc.diagnostics import Diagnostics, Severity, Span, codes
 from flowc.source.model import Needs
 from flowc_targets._shared.check_classes import check_classes
+from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets.step_functions.check_sizes import check_sizes
 from flowc_targets.step_functions.compute import BATCH, ECS, Compute, lambda_disk, lambda_memory
 from flowc_targets.step_functions.limits import (
@@ -20,9 +21,6 @@ from flowc_targets.step_functions.notes import note_waits
 if TYPE_CHECKING:
     from flowc.ir.layout import Unit
     from flowc.target import Compilation
-
-SHARED_STORES = ("s3", "gs", "az", "postgresql", "postgres")
-"""Schemes of the stores that functions and jobs on several machines can share."""
 
 MAX_DEFINED = 20
 """Problems of one kind that are shown; the rest is counted."""
@@ -50,18 +48,9 @@ def _check_store(compilation: Compilation, diagnostics: Diagnostics) -> None:
     stack = compilation.placement.stack
     store = stack.state_store
     hint = "share a bucket: `state_store: s3://bucket/prefix`"
+    check_shared_store(stack, diagnostics, units="functions", hint=hint)
     if store is None:
-        message = f"stack `{stack.name}` has no `state_store`, and functions share nothing else"
-        diagnostics.report(codes.STORE_CANNOT_SERVE, message, stack.span, hint=hint)
         return
-    scheme = store.url.partition(":")[0]
-    if scheme not in SHARED_STORES:
-        diagnostics.report(
-            codes.STORE_CANNOT_SERVE,
-            f"functions on several machines cannot share a `{scheme}:` store",
-            store.span,
-            hint=hint,
-        )
     for option, value in store.options.items():
         if isinstance(value, dict):
             diagnostics.report(

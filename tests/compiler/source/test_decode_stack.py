@@ -216,7 +216,7 @@ def test_prefix_routes_of_the_newest_stepflow() -> None:
     stack = stack_of(
         'plugins: {a: {type: builtin}}\nroutes: {"/python": [{plugin: a}], "/": [{plugin: a}]}'
     )
-    router = compile_routes([(p, r) for p, r in routes_to_json(stack.routes)])  # type: ignore[misc]
+    router = compile_routes([(p, r) for p, r in routes_to_json(stack.routes)])
     assert router.resolve("/python/udf").candidates[0].component == "/udf"
 
 

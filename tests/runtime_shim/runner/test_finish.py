@@ -41,7 +41,7 @@ def test_the_error_is_the_first_failure_in_written_order() -> None:
     world = World(plan_of([{"id": "a"}, {"id": "b"}]), Components(does)).begin()
     first, second = world.shim(), world.shim()
     world.run("b", shim=first)
-    second.journal.commit_record((), "a", first.journal.record((), "b"))  # type: ignore[arg-type]
+    second.journal.commit_record((), "a", first.journal.record((), "b"))
     world.finish()
     assert _end(world).error["step"] == "a"
 

@@ -34,7 +34,7 @@ def test_a_plan_survives_its_text(packed: bool, sort: bool) -> None:
     read = parse_plan(gzip.compress(text) if packed else text, plan.digest)
     assert read == plan
     assert list(read.steps) == ["b", "a", "l", "l/s"]
-    assert [name for name, _ in read.steps["l"].body.product] == ["z", "y"]  # type: ignore[union-attr]
+    assert [name for name, _ in read.steps["l"].body.product] == ["z", "y"]
 
 
 def test_the_order_of_steps_is_part_of_the_name() -> None:

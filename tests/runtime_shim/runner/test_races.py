@@ -45,7 +45,7 @@ def test_two_processes_race_on_every_unit(scheme: str, tmp_path: Path) -> None:
     plan = compile_flow(FLOW).plan
     (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()), encoding="utf-8")
     store = open_store(url)
-    runtime = Runtime(plan, Journal(store, "r"), None, Variables(()))  # type: ignore[arg-type]
+    runtime = Runtime(plan, Journal(store, "r"), None, Variables(()))
     begin_run(runtime, {})
     environ = {**os.environ, "FLOWC_STORE": url, "FLOWC_PLAN": str(tmp_path / "plan.json")}
     for unit, code in (("a", 0), ("b", 111)):

@@ -39,7 +39,7 @@ def test_sigterm_ends_the_workers_and_leaves_the_attempt_open(tmp_path: Path) ->
     url = f"sqlite:///{tmp_path / 's.db'}"
     (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()), encoding="utf-8")
     store = open_store(url)
-    runtime = Runtime(plan, Journal(store, "r"), None, Variables(()))  # type: ignore[arg-type]
+    runtime = Runtime(plan, Journal(store, "r"), None, Variables(()))
     begin_run(runtime, {})
     with components_on_path():
         shim = subprocess.Popen(

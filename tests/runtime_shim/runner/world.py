@@ -115,7 +115,7 @@ class World:
         return Runtime(
             self.plan,
             Journal(keys.pop("store", self.store), self.run_key),
-            self.components,  # type: ignore[arg-type]
+            self.components,
             variables,
             **keys,
         )
