@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flowc.ir.model import Program
     from flowc.ir.placement import Placement
     from flowc.source.model import SourceFlow
-    from flowc.source.project_model import Environment, StepBinding
+    from flowc.source.project_model import Environment, StepBinding, Trigger
     from flowc.source.stack_model import Stack
     from flowc_shim.contract.json_types import Json
 
@@ -41,6 +41,7 @@ class Options:
     ``flow``: the flow's name in its project or else from its file. ``sets``: values for a local
     run only. ``require_values``: variables that a run needs must have a value. ``sole_flow``: the
     environment serves no other flow. ``has_all_routes``: the stack was decoded without losing any.
+    ``triggers``: what starts the flow there.
     """
 
     flow: str = ""
@@ -53,6 +54,7 @@ class Options:
     require_values: bool = True
     sole_flow: bool = False
     has_all_routes: bool = True
+    triggers: tuple[Trigger, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ def _compilation(
         target.limits.get("max_items", MAX_ITEMS), target.limits.get("max_items_nested"),
     )  # fmt: skip
     flow = options.flow or program.name or "flow"
-    return Compilation(program, placement, layout, plan, compilation_name(flow, options))
+    name = compilation_name(flow, options)
+    return Compilation(program, placement, layout, plan, name, options.triggers)
 
 
 def compilation_name(flow: str, options: Options) -> str:

@@ -367,8 +367,7 @@ class Loader:
 
     def options(self, flow: LoadedFlow, place: Place, granularity: str) -> Options:
         """Return how to compile ``flow`` at ``place``."""
-        listed = flow.listed or place.environment is not None
-        project = flow.project if listed else None
+        project = flow.project if flow.listed or place.environment is not None else None
         return Options(
             flow=flow.name,
             granularity=granularity,
@@ -379,6 +378,7 @@ class Loader:
             require_values=place.environment is not None,
             has_all_routes=place.has_all_routes,
             sole_flow=project is not None and len(project.flows) == 1 and flow.listed,
+            triggers=project.triggers_of(flow.name, place.environment) if project else (),
         )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flowc.ir.layout import Layout
     from flowc.ir.model import Program
     from flowc.ir.placement import Placement
+    from flowc.source.project_model import Trigger
     from flowc_shim.contract.plan import Plan
 
 
@@ -54,7 +55,8 @@ def refused(why: str) -> FeatureSupport:
 class Compilation:
     """Everything that a target gets: the program, where it was placed, its units and its plan.
 
-    ``name``: the base of all names on the target (``<project>-<branch>-<flow>``).
+    ``name``: the base of all names on the target (``<project>-<branch>-<flow>``). ``triggers``:
+    what starts the flow in the chosen environment.
     """
 
     program: Program
@@ -62,6 +64,7 @@ class Compilation:
     layout: Layout
     plan: Plan
     name: str
+    triggers: tuple[Trigger, ...] = ()
 
 
 class Target(Protocol):

@@ -69,3 +69,9 @@ class Project:
     environments: Mapping[str, Environment]
     default_environment: At[str] | None = None
     bindings: tuple[StepBinding, ...] = ()
+
+    def triggers_of(self, flow: str, environment: Environment | None) -> tuple[Trigger, ...]:
+        """Return what starts ``flow``: what the environment says of it, or else the project."""
+        if environment is not None and flow in environment.triggers:
+            return environment.triggers[flow]
+        return self.flows[flow].triggers if flow in self.flows else ()

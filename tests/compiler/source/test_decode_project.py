@@ -68,6 +68,9 @@ def test_everything_a_project_says() -> None:
     assert dev.variables == {"url": "sqlite:///sales.db"} and not dev.protected
     assert production.protected and production.variables == {"url": {"secret": "warehouse-url"}}
     assert production.triggers == {"forecast": ()}
+    assert project.triggers_of("forecast", None) == (trigger,)
+    assert project.triggers_of("forecast", project.environments["dev"]) == (trigger,)
+    assert project.triggers_of("forecast", production) == project.triggers_of("other", None) == ()
     assert production.strategies == {"forecast": {"rule": "sequential"}}
     first, second = project.bindings
     assert first.plugin is not None and first.plugin.value == "gpu"
