@@ -1,7 +1,8 @@
 """The Lambda handler: one invocation is one unit, one ``decide`` or the end of a run.
 
 The event: ``{"op": "run-unit" | "decide" | "finish", "plan": digest, "run": id, "started": time,
-"unit": id, "scope": "3/0", "input": …, "settle": {unit: {"Error": …, "Cause": …}}, "status": …}``.
+"unit": id, "scope": "3/0", "start": {"input": …, "trigger": …}, "settle": {unit: {"Error": …,
+"Cause": …}}, "status": …}``; ``start``, on root units, is the input of the execution.
 The answer is the verdict. A retry that the engine has to wait for is the typed error
 ``Flowc.Retry``; a failure is not an error here, it is committed and in the verdict.
 """
@@ -49,7 +50,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         scope=event.get("scope") or "",
         settled={unit: _death(error) for unit, error in (event.get("settle") or {}).items()},
         status=event.get("status") or "",
-        input_text=json.dumps(event["input"]) if "input" in event else None,
+        **_start(event),
     )
     try:
         with open_session(event["plan"], run_key(event), environ) as runtime:
@@ -59,6 +60,18 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     if verdict.status is Status.RETRY and event["op"] == "run-unit":
         raise FlowcRetry(json.dumps(verdict.to_json()))
     return verdict.to_json()
+
+
+def _start(event: dict[str, Any]) -> dict[str, str | None]:
+    """Return what the execution was started with, as texts; an input that is missing is null."""
+    if "start" not in event:
+        return {}
+    start = event["start"] if isinstance(event["start"], dict) else {}
+    trigger = start.get("trigger")
+    return {
+        "input_text": json.dumps(start.get("input")),
+        "trigger_text": None if trigger is None else json.dumps(trigger),
+    }
 
 
 def _death(error: Any) -> tuple[str, str]:

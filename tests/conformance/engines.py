@@ -101,7 +101,8 @@ def run_local(case: Case, granularity: str, folder: Path, store: str = "") -> Ob
     url = store or f"sqlite:///{folder / 'state.db'}"
     compilation = compile_case(case, "local", granularity, store=url)
     with components_on_path(), open_session(compilation) as session:
-        result = session.run(run_input(case, folder), isolate=case.deaths)
+        value = run_input(case, folder)
+        result = session.run(value, isolate=case.deaths, trigger=case.trigger)
         return observe(compilation.plan, session.store, result.run)
 
 
@@ -162,7 +163,10 @@ class StepFunctions:
             "FLOWC_PLAN": str(plan),
             PYTHON_PATH: str(HERE / "python"),
         }
-        result = self._engine.run(definition, {"input": run_input(case, folder)}, timeout=120)
+        start = {"input": run_input(case, folder)}
+        if case.trigger is not None:
+            start["trigger"] = case.trigger
+        result = self._engine.run(definition, start, timeout=120)
         opened = open_store(store)
         try:
             observed = observe(compilation.plan, opened, _run_of(opened, result))

@@ -28,6 +28,7 @@ class Case:
     deaths: bool = False
     slow: bool = False
     large_input: str | None = None
+    trigger: Any = None
     refused: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -78,6 +79,7 @@ def _case(raw: dict[str, Any]) -> Case:
         "slow",
         "dialect",
         "large_input",
+        "trigger",
         "refused",
     }
     assert not unknown, f"{raw['name']}: {unknown}"
@@ -92,6 +94,7 @@ def _case(raw: dict[str, Any]) -> Case:
         deaths=raw.get("deaths", False),
         slow=raw.get("slow", False),
         large_input=raw.get("large_input"),
+        trigger=raw.get("trigger"),
         refused=raw.get("refused", {}),
     )
 

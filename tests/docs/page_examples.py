@@ -1,9 +1,9 @@
 """Examples of a Markdown page: fenced blocks whose info string says what must come of them.
 
 ``yaml flow``, ``yaml stack`` and ``yaml project`` are whole files. A flow may say more, each as
-``name=JSON``: ``input`` and ``result`` of a run, some of its ``outcomes`` (step path → outcome),
-the code of the error that it ends with (``failed``), and the codes of the diagnostics it gets
-(``diagnostics``; a block with an error among them is not run).
+``name=JSON``: ``input``, ``trigger`` and ``result`` of a run, some of its ``outcomes`` (step path →
+outcome), the code of the error that it ends with (``failed``), and the codes of the diagnostics it
+gets (``diagnostics``; a block with an error among them is not run).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FENCE = re.compile(r"^```yaml (flow|stack|project)\b(.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"\s*([a-z]+)=")
-_KNOWN = {"input", "result", "outcomes", "failed", "diagnostics"}
+_KNOWN = {"input", "result", "outcomes", "failed", "diagnostics", "trigger"}
 
 
 @dataclass(frozen=True)

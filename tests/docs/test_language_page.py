@@ -60,7 +60,8 @@ def test_flow(example: Example, tmp_path: Path) -> None:
         assert (compilation is None) == any(d.severity is Severity.ERROR for d in diagnostics)
         return
     with open_session(compilation) as session:
-        _compare(session.run(example.says.get("input", {})), example)
+        says = example.says
+        _compare(session.run(says.get("input", {}), trigger=says.get("trigger")), example)
 
 
 def _compare(run: RunResult, example: Example) -> None:
@@ -95,9 +96,7 @@ def test_stack_and_project(example: Example) -> None:
 REFUSED = {
     "`$state`": "output: {$state: x}",
     "`$iteration`": "output: {$iteration: true}",
-    "`$trigger`": "output: {$trigger: date}",
     "`$artifact`": "output: {$artifact: x}",
-    "`trigger` in expressions": "output: {$expr: trigger.date}",
     "`state` in expressions": "output: {$expr: state.x}",
     "flow `timeout`": "timeout: 5m",
     "`finally`": "finally: []",

@@ -151,6 +151,14 @@ def run(
         str | None,
         typer.Option("--input", metavar="JSON|@FILE", help="The run's input; default: {}."),
     ] = None,
+    trigger: Annotated[
+        str | None,
+        typer.Option(
+            "--trigger",
+            metavar="JSON|@FILE",
+            help="Run as if a trigger had started it: scheduledTime, timezone, input.",
+        ),
+    ] = None,
     env: Env = None,
     stack_file: StackFile = None,
     stack: Stack = None,
@@ -182,10 +190,13 @@ def run(
 
     if input is not None and items is not None:
         raise typer.BadParameter("choose one of --input and --items")
+    if trigger is not None and items is not None:
+        raise typer.BadParameter("choose one of --trigger and --items")
     request = RunRequest(
         flow=flow,
         choice=Choice(env, stack_file, stack),
         input=input,
+        trigger=trigger,
         granularity=granularity.value,
         sets=tuple(set_ or ()),
         overrides=overrides,

@@ -11,6 +11,8 @@ from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.json_schema import mismatches
 from flowc.source.located import Map, Seq
 from flowc.source.yaml_reader import read
+from flowc_shim.contract.errors import FlowError
+from flowc_shim.contract.trigger import read_trigger as check_trigger
 from flowc_shim.language.paths import Path, render_path
 
 if TYPE_CHECKING:
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 INPUT = "--input"
 OVERRIDES = "--overrides"
+TRIGGER = "--trigger"
 MISSING: Any = object()
+_TRIGGER_HINT = """write `{"scheduledTime": "2026-11-20T02:00:00Z", "timezone": "Europe/Rome"}`"""
 _SHOWN = 5
 
 
@@ -33,6 +37,22 @@ def read_input(text: str | None, diagnostics: Diagnostics, texts: dict[str, str]
         return {}
     found, name = _text_of(text, INPUT, diagnostics)
     return MISSING if found is None else parse_json(found, name, diagnostics, texts)
+
+
+def read_trigger(text: str | None, diagnostics: Diagnostics, texts: dict[str, str]) -> Json:
+    """Return the JSON of ``--trigger``, None without it, MISSING (reported) if it is no trigger."""
+    if text is None:
+        return None
+    found, name = _text_of(text, TRIGGER, diagnostics)
+    value = MISSING if found is None else parse_json(found, name, diagnostics, texts)
+    if value is MISSING:
+        return MISSING
+    try:
+        check_trigger(value)
+    except FlowError as error:
+        diagnostics.report(codes.INPUT_MISMATCH, error.info.message, None, hint=_TRIGGER_HINT)
+        return MISSING
+    return value
 
 
 def _text_of(argument: str, option: str, diagnostics: Diagnostics) -> tuple[str | None, str]:

@@ -46,7 +46,13 @@ class LocalSession(Protocol):
     """Store, clients and servers of one compilation, for as many runs as wanted."""
 
     def run(
-        self, value: Json, *, observe: Observe = ..., isolate: bool = ..., name: str = ...
+        self,
+        value: Json,
+        *,
+        observe: Observe = ...,
+        isolate: bool = ...,
+        name: str = ...,
+        trigger: Json = ...,
     ) -> Result:
         """Run the flow once."""
 

@@ -15,6 +15,7 @@ from flowc.cli.inputs import (
     read_input,
     read_items,
     read_overrides,
+    read_trigger,
 )
 from flowc.cli.local_runs import LOCAL, error_of, open_session, run_all
 from flowc.cli.progress import Progress
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What was asked for; ``input`` and ``sets`` are still texts."""
+    """What was asked for; ``input``, ``trigger`` and ``sets`` are still texts."""
 
     flow: str
     choice: Choice
     input: str | None = None
+    trigger: str | None = None
     granularity: str = "step"
     sets: tuple[str, ...] = ()
     overrides: str | None = None
@@ -58,11 +60,12 @@ def run_run(request: RunRequest) -> int:
     declared = () if flow is None else flow.source.variables
     sets = parse_sets(request.sets, {one.name: one for one in declared}, session.diagnostics)
     inputs = _inputs(request, session)
+    trigger = read_trigger(request.trigger, session.diagnostics, loader.texts)
     if flow is not None and inputs is not None and request.items is None:
         _check_input(request, flow, inputs[0], session)
     compilation = session.compile_loaded(flow, request.choice, LOCAL, request.granularity, sets)
     code = session.report(request.format)
-    if compilation is None or inputs is None or code:
+    if compilation is None or inputs is None or trigger is MISSING or code:
         return 1
     gc.enable()  # from here on the process lives as long as the flow does
     from flowc_shim.stores.api import StoreUnavailable
@@ -73,7 +76,7 @@ def run_run(request: RunRequest) -> int:
         with open_session(target, compilation, overrides=sets) as running:
             if request.items is not None:
                 return _run_items(running, inputs, request)
-            return _run_once(running, inputs[0], request)
+            return _run_once(running, inputs[0], trigger, request)
     except StoreUnavailable as error:
         say(f"the state store cannot be used: {error}")
         return 1
@@ -98,9 +101,10 @@ def _check_input(request: RunRequest, flow: LoadedFlow, value: Json, session: Se
         check_input(request.input, value, schema.value, session.diagnostics, texts, severity)
 
 
-def _run_once(running: LocalSession, value: Json, request: RunRequest) -> int:
+def _run_once(running: LocalSession, value: Json, trigger: Json, request: RunRequest) -> int:
     progress = Progress()
-    [result] = run_all(running, [value], 1, observe=progress, isolate=request.isolate)
+    how = {"observe": progress, "isolate": request.isolate, "trigger": trigger}
+    [result] = run_all(running, [value], 1, **how)
     progress.rest(result.outcomes)
     succeeded = result.outcome.value == "succeeded"
     say(f"run {result.run} {result.outcome.value}")

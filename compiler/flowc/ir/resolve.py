@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_LOOP_DEPTH = 10
-_ROOT_NAMES = frozenset({"input", "vars", "run", "steps"})
-_LATER_NAMES = {"state": "`while`", "iteration": "`while`", "trigger": "triggers"}
+_ROOT_NAMES = frozenset({"input", "vars", "run", "steps", "trigger"})
+_LATER_NAMES = {"state": "`while`", "iteration": "`while`"}
 
 
 @dataclass(slots=True)

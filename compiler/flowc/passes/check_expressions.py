@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 from flowc.diagnostics import codes
 from flowc.ir.model import Call
 from flowc.ir.references import span_of
-from flowc.passes.declared_schemas import RUN_SCHEMA, DeclaredSchemas
+from flowc.passes.declared_schemas import DeclaredSchemas
+from flowc.passes.run_schemas import RUN_SCHEMA, TRIGGER_SCHEMA
 from flowc.passes.step_values import own_values
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.language import values as v
@@ -111,6 +112,7 @@ class _Scopes:
                 "input": _schema(self._schemas.input()),
                 "vars": _schema(self._variables()),
                 "run": _schema(RUN_SCHEMA),
+                "trigger": _schema(TRIGGER_SCHEMA),
             }
             if scope != ROOT:
                 roots["item"] = _schema(self._schemas.item(scope))

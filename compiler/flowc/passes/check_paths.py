@@ -10,6 +10,7 @@ from flowc.diagnostics import Severity, codes
 from flowc.ir.references import span_of
 from flowc.json_schema import Found, Lead, follow_schema, types_of
 from flowc.passes.declared_schemas import DeclaredSchemas
+from flowc.passes.run_schemas import RUN_SCHEMA, TRIGGER_SCHEMA
 from flowc.passes.step_values import own_values
 from flowc_shim.language import values as v
 from flowc_shim.language.paths import Path, render_path
@@ -83,6 +84,10 @@ def _lead(node: v.Value, schemas: DeclaredSchemas) -> _Led | None:
         return _follow(f"variable `{node.name}`", schemas.variable(node.name), node.path)
     if isinstance(node, v.ItemRef):
         return _follow("the item", schemas.item(node.loop), node.path)
+    if isinstance(node, v.RunRef):
+        return _follow("the run", RUN_SCHEMA, node.path)
+    if isinstance(node, v.TriggerRef):
+        return _follow("the trigger", TRIGGER_SCHEMA, node.path)
     return None
 
 

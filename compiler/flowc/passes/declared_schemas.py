@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 UNKNOWN: Json = True
 """The schema of a value of which nothing is known."""
 
-RUN_SCHEMA: Json = {
-    "type": "object",
-    "properties": {name: {"type": "string"} for name in ("id", "name", "project", "branch")},
-}
-
 
 @dataclass(slots=True)
 class DeclaredSchemas:

@@ -24,7 +24,9 @@ from flowc.source.project_tables import (
     TRIGGER,
 )
 from flowc.source.secrets import decode_variables
+from flowc_shim.contract.trigger import KEYS as TRIGGER_KEYS
 from flowc_shim.language.decode import plain
+from flowc_shim.language.paths import PathSyntaxError, parse_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,7 +218,36 @@ class _ProjectDecoder:
                             "there are `$trigger` and `$literal`",
                             node.key(key),
                         )
+                if "$trigger" in node:
+                    self._check_trigger_path(node)
                 stack.extend(node.values())
+
+    def _check_trigger_path(self, form: Map) -> None:
+        """Report what is no path into a trigger: nobody would see it before the schedule's run."""
+        at = form.value("$trigger")
+        for key in form:
+            if key != "$trigger":
+                self.decoding.report(
+                    codes.UNKNOWN_KEY, f"`{key}` is not a key of `$trigger`", form.key(key),
+                    hint="`$trigger` takes no other key",
+                )  # fmt: skip
+        raw = form["$trigger"]
+        if not isinstance(raw, str):
+            message = f"`$trigger` takes a path such as `date`, not {describe(raw)}"
+            self.decoding.report(codes.WRONG_TYPE, message, at)
+            return
+        try:
+            path = parse_path(raw)
+        except PathSyntaxError as error:
+            self.decoding.report(codes.PATH_SYNTAX, str(error), at)
+            return
+        if path and path[0] not in TRIGGER_KEYS:
+            meant = nearest(str(path[0]), TRIGGER_KEYS)
+            known = ", ".join(f"`{key}`" for key in TRIGGER_KEYS)
+            self.decoding.report(
+                codes.PATH_NOT_IN_SCHEMA, f"a trigger has no `{path[0]}`", at,
+                hint=f"write `{meant}`" if meant else f"it has {known}",
+            )  # fmt: skip
 
     def _strategy(self, fields: Fields) -> Mapping[str, Json] | None:
         if not fields.has("strategy"):

@@ -230,6 +230,9 @@ class _Decoder:
     def _run(self, raw: dict[str, Any], at: object) -> v.Value:
         return v.RunRef(self._path(raw, "$run"), self.locate(raw, "$run", "value"))
 
+    def _trigger(self, raw: dict[str, Any], at: object) -> v.Value:
+        return v.TriggerRef(self._path(raw, "$trigger"), self.locate(raw, "$trigger", "value"))
+
     def _from(self, raw: dict[str, Any], at: object) -> v.Value:
         source = raw["$from"]
         here = self.locate(raw, "$from", "value")

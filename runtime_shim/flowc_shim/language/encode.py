@@ -64,4 +64,6 @@ def _encode_form(value: v.Value) -> Json:
         return {"$index": {"loop": value.loop} if value.loop else True}
     if isinstance(value, v.RunRef):
         return {"$run": render_path(value.path)}
+    if isinstance(value, v.TriggerRef):
+        return {"$trigger": render_path(value.path)}
     raise AssertionError(type(value))

@@ -47,6 +47,9 @@ class Scope(Protocol):
     def run(self) -> Json:
         """Return what is known of the run itself."""
 
+    def trigger(self) -> Json:
+        """Return what started the run, null for somebody's hand."""
+
 
 def _follow(value: Json, path: Path, what: str) -> Json:
     try:
@@ -87,6 +90,9 @@ def evaluate(value: v.Value, scope: Scope) -> Json:
         return _follow(scope.item(value.loop), value.path, "item")
     if isinstance(value, v.IndexRef):
         return scope.index(value.loop)
+    if isinstance(value, v.TriggerRef):
+        trigger = scope.trigger()
+        return None if trigger is None else _follow(trigger, value.path, "trigger")
     return _follow(scope.run(), value.path, "run")
 
 
@@ -178,6 +184,8 @@ class _ExpressionNames:
             return self._scope.index(None)
         if root == "run":
             return self._scope.run()
+        if root == "trigger":
+            return self._scope.trigger()
         if root == "error" and self._error is not None:
             return self._error
         raise KeyError(root)

@@ -16,6 +16,8 @@ class Spelling(Enum):
     CLASSIC = "classic"
     FLOWC = "flowc"
     PLAN = "plan"
+    TRIGGER = "trigger"
+    """The input that a trigger gives its runs."""
 
 
 ProblemKind = Word[
@@ -61,14 +63,17 @@ EXTRA_KEYS: Mapping[str, tuple[str, ...]] = {
     "$item": (),
     "$index": (),
     "$run": (),
+    "$trigger": (),
     "$from": ("path", "onSkip"),
 }
 _MODERN = ("$literal", "$if", "$coalesce", "$step", "$input", "$variable")
+_FLOWC = (*_MODERN, "$expr", "$item", "$index", "$run", "$trigger")
 FORMS: Mapping[Spelling, tuple[str, ...]] = {
     Spelling.MODERN: _MODERN,
     Spelling.CLASSIC: ("$literal", "$from"),
-    Spelling.FLOWC: (*_MODERN, "$expr", "$item", "$index", "$run"),
-    Spelling.PLAN: (*_MODERN, "$expr", "$item", "$index", "$run"),
+    Spelling.FLOWC: _FLOWC,
+    Spelling.PLAN: _FLOWC,
+    Spelling.TRIGGER: ("$literal", "$trigger"),
 }
 
 
@@ -95,6 +100,5 @@ def value_forms(spelling: Spelling) -> dict[str, tuple[str, ...]]:
 NOT_BUILT = {
     "$state": "`while`",
     "$iteration": "`while`",
-    "$trigger": "triggers",
     "$artifact": "artifacts",
 }

@@ -128,6 +128,14 @@ class RunRef:
     at: object = field(default=None, compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class TriggerRef:
+    """What started the run; null, whatever the path, if somebody started it by hand."""
+
+    path: Path = ()
+    at: object = field(default=None, compare=False, repr=False)
+
+
 Value: TypeAlias = (
     Literal
     | ObjectValue
@@ -141,6 +149,7 @@ Value: TypeAlias = (
     | ItemRef
     | IndexRef
     | RunRef
+    | TriggerRef
 )
 
 NULL = Literal(None)

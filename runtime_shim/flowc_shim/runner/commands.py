@@ -21,7 +21,8 @@ class Request:
     """One request: ``command`` is ``run-unit``, ``decide`` or ``finish``.
 
     ``unit``: the unit to run, or the one that ``decide`` is asked about. ``settled``: unit id →
-    engine status and cause. ``input_text``: the run's input as JSON, on root units.
+    engine status and cause. ``input_text``: the run's input as JSON, on root units;
+    ``trigger_text``: what started it, the same (:mod:`flowc_shim.contract.trigger`).
     """
 
     command: str
@@ -30,6 +31,7 @@ class Request:
     settled: dict[str, tuple[str, str]] = field(default_factory=dict)
     status: str = ""
     input_text: str | None = None
+    trigger_text: str | None = None
 
 
 def perform(runtime: Runtime, request: Request) -> Verdict:
@@ -41,7 +43,7 @@ def perform(runtime: Runtime, request: Request) -> Verdict:
     if request.input_text is not None:
         header: dict[str, Json] = {"name": runtime.run_name, "flow": runtime.plan.name,
                                    "plan": runtime.plan.digest}  # fmt: skip
-        begin_run_from(runtime, request.input_text, header)
+        begin_run_from(runtime, request.input_text, header, request.trigger_text)
     if request.command == "finish":
         return finish_run(runtime, request.status)
     if request.command == "decide":

@@ -323,6 +323,10 @@ class _DynamicRun:
         """Raise: Stepflow flows have no `$run`."""
         raise final_error("EXPRESSION_FAILURE", "`$run` is not available here")
 
+    def trigger(self) -> Json:
+        """Raise: Stepflow flows have no `$trigger`."""
+        raise final_error("EXPRESSION_FAILURE", "`$trigger` is not available here")
+
 
 def _sure(value: v.Value) -> list[str]:
     return [use.step for use in step_uses(value) if not use.conditions]

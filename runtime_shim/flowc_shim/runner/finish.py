@@ -8,6 +8,7 @@ from flowc_shim.components.json_text import decode_json
 from flowc_shim.contract.errors import ErrorInfo, FlowError, final_error
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, NEVER_RAN, Outcome
 from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.trigger import read_trigger
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.canonical import canonical
 from flowc_shim.language.evaluate import SkippedReference, evaluate
@@ -107,24 +108,49 @@ def input_problem(runtime: Runtime, value: Json) -> ErrorInfo | None:
     return None
 
 
-def begin_run(runtime: Runtime, value: Json, header: dict[str, Json] | None = None) -> None:
-    """Put the run's input in if absent, and fail the run if it does not match the schema."""
-    value = runtime.journal.begin(value, header)
+def begin_run(
+    runtime: Runtime, value: Json, header: dict[str, Json] | None = None, trigger: Json = None
+) -> None:
+    """Put the run's input in if absent, and fail the run if it does not match the schema.
+
+    ``trigger``: what started the run, as :mod:`flowc_shim.contract.trigger` says.
+    """
+    try:
+        started = read_trigger(trigger)
+    except FlowError as failure:
+        if header is not None:
+            runtime.journal.write_header(header)
+        _refuse(runtime, failure.info)
+        return
+    if started is not None and started.gives_input:
+        value = started.input
+    value = runtime.journal.begin(value, header, None if started is None else started.value)
     problem = input_problem(runtime, value)
     if problem is not None:
         _refuse(runtime, problem)
 
 
-def begin_run_from(runtime: Runtime, text: str, header: dict[str, Json]) -> None:
+def begin_run_from(
+    runtime: Runtime, text: str, header: dict[str, Json], trigger: str | None = None
+) -> None:
     """Begin the run with an input that came as text; one that is not JSON fails the run."""
+    try:
+        value = _decoded(text, "input")
+        started = None if not trigger else _decoded(trigger, "trigger")
+    except FlowError as failure:
+        runtime.journal.write_header(header)
+        _refuse(runtime, failure.info)
+        return
+    begin_run(runtime, value, header, started)
+
+
+def _decoded(text: str, what: str) -> Json:
     try:
         value = decode_json(text)
         canonical(value)  # 1e999 is read as infinity
     except ValueError as error:
-        runtime.journal.write_header(header)
-        _refuse(runtime, final_error("INVALID_INPUT", f"the run's input is not JSON: {error}").info)
-        return
-    begin_run(runtime, value, header)
+        raise final_error("INVALID_INPUT", f"the run's {what} is not JSON: {error}") from error
+    return value
 
 
 def _refuse(runtime: Runtime, problem: ErrorInfo) -> None:

@@ -63,7 +63,7 @@ class Journal:
         self._large: OrderedDict[str, Json] = OrderedDict()
         self._counted: set[tuple[str, Indices, int]] = set()
         self._lock = threading.Lock()
-        self._input: list[Json] = []
+        self._start: list[dict[str, Json]] = []
 
     # values
 
@@ -90,13 +90,15 @@ class Journal:
 
     # the run
 
-    def begin(self, value: Json, header: dict[str, Json] | None = None) -> Json:
-        """Put the run's input in if absent; returns the input that the run has."""
-        row = self._decide(keys.input_key(self.run), self._pack(value))
+    def begin(
+        self, value: Json, header: dict[str, Json] | None = None, trigger: Json = None
+    ) -> Json:
+        """Put the run's input in if absent, and what triggered it; returns the input it has."""
+        row = self._decide(keys.input_key(self.run), {**self._pack(value), "trigger": trigger})
         if header is not None:
             self.write_header(header)
-        self._input = [self._unpack(row)]
-        return self._input[0]
+        self._start = [{"input": self._unpack(row), "trigger": row.get("trigger")}]
+        return self._start[0]["input"]
 
     def write_header(self, header: dict[str, Json]) -> None:
         """Write the run's header if nobody did, and let people find the run by its name."""
@@ -110,12 +112,22 @@ class Journal:
 
     def input(self) -> Json:
         """Return the run's input; raises KeyError if the run never began."""
-        if not self._input:
+        return self._started()["input"]
+
+    def trigger(self) -> Json:
+        """Return what triggered the run, None if nobody wrote that down."""
+        try:
+            return self._started()["trigger"]
+        except KeyError:
+            return None
+
+    def _started(self) -> dict[str, Json]:
+        if not self._start:
             row = self._read(keys.input_key(self.run))
             if row is None:
                 raise KeyError(f"run {self.run} has no input: it never began")
-            self._input = [self._unpack(row)]
-        return self._input[0]
+            self._start = [{"input": self._unpack(row), "trigger": row.get("trigger")}]
+        return self._start[0]
 
     def end(self) -> EndRecord | None:
         """Return how the run ended, None while it has not."""

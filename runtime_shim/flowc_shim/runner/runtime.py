@@ -162,3 +162,7 @@ class RunScope:
             "project": plan.project,
             "branch": plan.branch,
         }
+
+    def trigger(self) -> Json:
+        """Return what started the run, null for somebody's hand."""
+        return self._runtime.journal.trigger()

@@ -42,6 +42,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "finally": refused("not built yet"),
     "collect": refused("not built yet"),
     "run-timeout": refused("not built yet"),
+    "trigger-values": lowered("a parameter of the Workflow, read by the shim"),
     "triggers": refused("not built yet"),
     "artifacts": refused("not built yet"),
     "sub-flows": refused("not built yet"),

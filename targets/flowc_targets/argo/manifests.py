@@ -111,7 +111,7 @@ def _annotations(compilation: Compilation) -> dict[str, str]:
 
 def _parameters(compilation: Compilation) -> list[Document]:
     """Return what may be given per run; what depends on an account has its default here."""
-    parameters = [{"name": "input", "value": "{}"}]
+    parameters = [{"name": "input", "value": "{}"}, {"name": "trigger", "value": "null"}]
     store = compilation.placement.stack.state_store
     if store is not None:
         parameters.append({"name": "store", "value": store.url})

@@ -131,8 +131,9 @@ def container(
     """Return the main container of a leaf template."""
     environment = list(settings.environment)
     if with_input:
-        value = "{{workflow.parameters.input}}"
-        environment.append({"name": "FLOWC_RUN_INPUT", "value": value})
+        for what in ("input", "trigger"):
+            value = f"{{{{workflow.parameters.{what}}}}}"
+            environment.append({"name": f"FLOWC_RUN_{what.upper()}", "value": value})
     if verdict_path is not None:
         environment.append({"name": "FLOWC_VERDICT", "value": verdict_path})
     return {

@@ -47,6 +47,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "finally": _later("`finally` is"),
     "collect": _later("`collect` is"),
     "run-timeout": _later("flow `timeout` is"),
+    "trigger-values": native("`flowc run --trigger`"),
     "triggers": refused("nothing schedules here; `flowc run` starts a run"),
     "artifacts": _later("`$artifact` is"),
     "sub-flows": _later("`flow:` is"),

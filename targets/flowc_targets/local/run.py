@@ -90,9 +90,18 @@ class LocalSession:
             scheduler.stop()
 
     def run(
-        self, value: Json, *, observe: Observe = _ignore, isolate: bool = False, name: str = ""
+        self,
+        value: Json,
+        *,
+        observe: Observe = _ignore,
+        isolate: bool = False,
+        name: str = "",
+        trigger: Json = None,
     ) -> RunResult:
-        """Run the flow once with ``value`` as its input, to its end."""
+        """Run the flow once with ``value`` as its input, to its end.
+
+        ``trigger``: what started it (:mod:`flowc_shim.contract.trigger`); None: somebody's hand.
+        """
         run = name or self._fresh_name()
         plan = self.compilation.plan
         runtime = Runtime(
@@ -104,9 +113,10 @@ class LocalSession:
             hold_waits=NEVER_HANDED_BACK,
             shares_blobs=self.blob_url is not None,
         )
-        begin_run(
-            runtime, value, {"name": run, "flow": plan.name, "plan": plan.digest, "target": "local"}
-        )
+        header: dict[str, Json] = {
+            "name": run, "flow": plan.name, "plan": plan.digest, "target": "local",
+        }  # fmt: skip
+        begin_run(runtime, value, header, trigger)
         status = self._schedule(runtime, run, observe, isolate)
         perform(runtime, Request("finish", status=status))
         return self._result(runtime, run)

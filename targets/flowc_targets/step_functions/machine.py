@@ -10,9 +10,9 @@ What every state is for:
 * ``ask`` comes before a unit that is too dear to be started only to look. No answer means: start.
 * ``finish`` settles what is left, computes the output and says how the run ended.
 
-Between states there is next to no data: ``$.run`` (see :data:`states.RUN`), ``$.input`` (the run's
-input, which the first unit puts into the store: the execution's input is ``{"input": …}``),
-``$.scope`` inside of maps, the last verdict and error.
+Between states there is next to no data: ``$.run`` (see :data:`states.RUN`), ``$.scope`` inside of
+maps, the last verdict and error. The execution's input, ``{"input": …, "trigger": …}``, is given to
+the units that may be first, and put into the store by whichever is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from flowc_targets.step_functions.states import (
     CONTRACT,
     ERROR,
     HELPER_RETRY,
-    RUN,
+    STARTED_WITH,
     VERDICT,
     State,
     batch_task,
@@ -119,23 +119,17 @@ class Builder:
         return {"Comment": self.comment, **frame.machine(start)}
 
     def _start(self, frame: Frame, first: str) -> str:
-        """Add the states before the first unit: an input, in the store if a job needs it there."""
+        """Add the states before the first unit: jobs need the run's input in the store."""
         if self.begins:
             # The overrides of a Batch job end at 8,192 characters, so the input goes another way.
-            event = payload("decide", None, ROOT, input_path="$.input")
+            event = payload("decide", None, ROOT, start_path=STARTED_WITH)
             begin = self.names.named("begin", "begin")
             task = self._helper(event)
             task["Catch"] = catch(self.names.named("finish", "finish"))
             frame.add(begin, task, first)
             first = begin
-        start, given, absent = (
-            self.names.named(text, text) for text in ("start", "input given?", "no input")
-        )
-        frame.add(start, run_facts(self.plan, self.compute.alias), given)
-        # A path that leads nowhere would fail the run before anything could catch it.
-        present = {"Variable": "$.input", "IsPresent": True, "Next": first}
-        frame.states[given] = choice([present], absent)
-        frame.add(absent, {"Type": "Pass", "Parameters": {"input": None, "run.$": RUN}}, first)
+        start = self.names.named("start", "start")
+        frame.add(start, run_facts(self.plan, self.compute.alias), first)
         return start
 
     def _finish(self, frame: Frame, name: str) -> None:
@@ -143,7 +137,7 @@ class Builder:
             self.names.named(text, text)
             for text in ("outcome", "succeeded", "failed", "finish failed")
         )
-        event = payload("finish", None, ROOT, input_path="$.input")
+        event = payload("finish", None, ROOT, start_path=STARTED_WITH)
         task = self._helper(event, answers=True)
         task["Catch"] = catch(lost)
         frame.add(name, task, outcome)
@@ -291,7 +285,7 @@ class Builder:
     def _input(self, unit: Unit, scope: str) -> dict[str, str]:
         """Return the run's input for the event of a root unit: whichever comes first stores it."""
         if scope == ROOT and not unit.after and not self.begins:
-            return {"input_path": "$.input"}
+            return {"start_path": STARTED_WITH}
         return {}
 
     def _helper(self, event: State, *, answers: bool = False) -> State:

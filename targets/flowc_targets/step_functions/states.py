@@ -76,6 +76,11 @@ called (a child execution of a distributed Map has an id of its own), and which 
 the functions it began with. So an edit of the flow changes two lines of a definition, not all."""
 
 
+STARTED_WITH = "$$.Execution.Input"
+"""The whole input of the execution: a path into it that leads nowhere would fail the run before
+anything could catch it."""
+
+
 def run_facts(plan: str, version: str) -> State:
     """Return the first state: it writes :data:`RUN`."""
     facts = {

@@ -318,6 +318,7 @@ def test_what_is_particular_of_a_unit_is_on_its_template() -> None:
     parameters = {p["name"]: p["value"] for p in spec["arguments"]["parameters"]}
     assert parameters == {
         "input": "{}",
+        "trigger": "null",
         "store": "s3://bucket/state",
         "store-options": '{"allow_http": "true", "endpoint": "http://minio:9000", '
         '"region": "eu-south-1"}',

@@ -45,6 +45,7 @@ class Cluster:
             "workflow.uid": "run-1",
             "workflow.name": "orders-x",
             "workflow.parameters.input": json.dumps(given),
+            "workflow.parameters.trigger": "null",
             "workflow.parameters.store": f"sqlite:///{folder}/state.db",
         }
         self.pods = 0

@@ -85,7 +85,7 @@ def test_a_unit_is_a_task_that_never_stops_the_machine() -> None:
         "started.$": "$.run.started",
         "name.$": "$.run.name",
         "unit": "a",
-        "input.$": "$.input",
+        "start.$": "$$.Execution.Input",
     }
     assert [a["Retry"][i]["ErrorEquals"] for i in (0, -1)] == [["Flowc.Contract"], ["States.ALL"]]
     assert a["Retry"][0]["MaxAttempts"] == 0
@@ -93,8 +93,8 @@ def test_a_unit_is_a_task_that_never_stops_the_machine() -> None:
     settle = found["a (settle)"]
     assert settle["Parameters"]["Payload"]["settle"] == {"a.$": "$.error"}
     assert settle["Next"] == settle["Catch"][0]["Next"] == "b"
-    assert "input.$" not in found["b"]["Parameters"]["Payload"]
-    assert "input.$" in found["finish"]["Parameters"]["Payload"]
+    assert "start.$" not in found["b"]["Parameters"]["Payload"]
+    assert "start.$" in found["finish"]["Parameters"]["Payload"]
 
 
 def test_an_edit_of_one_step_moves_few_lines() -> None:
@@ -209,8 +209,8 @@ def test_a_store_elsewhere_keeps_loops_inline() -> None:
 
 def test_batch_units_loop_over_their_attempts() -> None:
     found = states(TWO, BATCH)
-    assert found["input given?"]["Choices"][0]["Next"] == "begin"
-    assert found["begin"]["Parameters"]["Payload"]["input.$"] == "$.input"
+    assert found["start"]["Next"] == "begin"
+    assert found["begin"]["Parameters"]["Payload"]["start.$"] == "$$.Execution.Input"
     a = found["a"]
     assert a["Resource"] == "arn:aws:states:::batch:submitJob.sync"
     assert a["ResultPath"] is None
@@ -306,7 +306,7 @@ def test_names_are_short_unique_and_the_ids() -> None:
 
 def test_a_flow_without_steps_only_finishes() -> None:
     found = states("steps: []\noutput: {$input: x}\n")
-    assert found["input given?"]["Choices"][0]["Next"] == "finish"
+    assert found["start"]["Next"] == "finish"
 
 
 def test_hundreds_of_steps_fit() -> None:
