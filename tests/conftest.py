@@ -6,12 +6,27 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.servers.postgres_server import PostgresServer, bin_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
 collect_ignore = [] if os.environ.get("FLOWC_PODMAN") else ["containers"]
 """Real containers: `make test-podman`; a stand-in for their command line is in the default run."""
+
+
+@pytest.fixture(scope="session")
+def postgres_binaries() -> None:
+    bin_folder()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_binaries: None) -> Iterator[PostgresServer]:
+    """A real server for all tests of one worker; each takes a schema of its own."""
+    server = PostgresServer.make()
+    yield server
+    server.remove()
+
 
 MARKS = {"passed": "ok", "failed": "FAIL", "skipped": "skip"}
 COLUMNS = {

@@ -22,6 +22,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowc.concealing import conceal_secrets
 from flowc.diagnostics import Diagnostics, codes
 from flowc.driver import Options, slug
 from flowc.git_branch import git_branch
@@ -232,10 +233,8 @@ class Loader:
             name = slug(source.name or "") or slug(path.stem) or "flow"
         if not source.name:
             source = replace(source, name=name)
-        complete = _has_all_steps(document.root, source.steps)
-        return LoadedFlow(
-            name, source, document, path, project, listed, not found.has_errors, complete
-        )
+        sound, complete = not found.has_errors, _has_all_steps(document.root, source.steps)
+        return LoadedFlow(name, source, document, path, project, listed, sound, complete)
 
     # Stacks
 
@@ -245,6 +244,7 @@ class Loader:
         stacks = self.stacks(flow, choice)
         if failed or stacks is None:
             return None
+        conceal_secrets(flow.source, flow.project, stacks.values(), self.diagnostics)
         return self.place_on(stacks, choice, environment)
 
     def _environment(self, flow: LoadedFlow, choice: Choice) -> tuple[Environment | None, bool]:

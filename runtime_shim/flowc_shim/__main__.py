@@ -35,6 +35,11 @@ def _parser() -> argparse.ArgumentParser:
             "--settle", action="append", default=[], metavar="UNIT=STATUS",
             help="what the engine says became of a unit",
         )  # fmt: skip
+    prepare = commands.add_parser(
+        "prepare-store", help="make or migrate a PostgreSQL store, and grant roles what they need"
+    )
+    prepare.add_argument("--shim", action="append", default=[], metavar="ROLE")
+    prepare.add_argument("--helper", action="append", default=[], metavar="ROLE")
     blobs = commands.add_parser("blob-api", help="serve Stepflow's blob HTTP API")
     blobs.add_argument("--host", default="127.0.0.1")
     blobs.add_argument("--port", type=int, default=7841)
@@ -52,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     from flowc_shim.stores.api import StoreUnavailable
 
     try:
+        if options.command == "prepare-store":
+            return _prepare_store(options.shim, options.helper)
         verdict = _run(options)
     except (PlanProblem, ValueError) as error:
         print(f"flowc-shim: {error}", file=sys.stderr)  # noqa: T201 (the container's log)
@@ -81,6 +88,20 @@ def _run(options: argparse.Namespace) -> Verdict:
     )
     with _ending_in_order(), open_session(options.plan, options.run) as runtime:
         return perform(runtime, request)
+
+
+def _prepare_store(shims: list[str], helpers: list[str]) -> int:
+    from flowc_shim.runner.session import open_store_of
+
+    store = open_store_of(os.environ)
+    try:
+        prepare = getattr(store, "prepare", None)
+        if prepare is None:
+            raise ValueError("there is nothing to prepare in this kind of state store")
+        print(f"the store has version {prepare(shims, helpers)}")  # noqa: T201 (the answer)
+    finally:
+        store.close()
+    return ExitCode.DONE
 
 
 @contextmanager

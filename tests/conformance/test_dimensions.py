@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.servers.postgres_server import PostgresServer
+
 CASES = {case.name: case for case in load_cases()}
 
 BATCH = [
@@ -70,6 +72,12 @@ def step_functions() -> Iterator[StepFunctions]:
 @pytest.mark.parametrize("name", STORES)
 def test_store(name: str, store: str, tmp_path: Path) -> None:
     url = store.format(folder=tmp_path)
+    assert differences(CASES[name], run_local(CASES[name], "step", tmp_path, store=url)) == []
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_postgres(name: str, tmp_path: Path, postgres_server: PostgresServer) -> None:
+    url = postgres_server.url_with_password
     assert differences(CASES[name], run_local(CASES[name], "step", tmp_path, store=url)) == []
 
 

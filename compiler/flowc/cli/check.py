@@ -46,7 +46,7 @@ def run_check(
 def _once(diagnostics: Diagnostics) -> Diagnostics:
     """Return each finding once, though several environments and targets may say it."""
     found = {(one.code, one.message, one.primary): one for one in reversed(diagnostics.found)}
-    return Diagnostics(list(reversed(found.values())))
+    return Diagnostics(list(reversed(found.values())), diagnostics.concealed)
 
 
 def _targets(session: Session, names: list[str]) -> list[Target]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+_SHORTEST_IN_WORDS = 4
+"""Characters of a concealed text that messages are searched for: shorter ones are in any word."""
 
 
 class Severity(str, Enum):
@@ -82,6 +85,12 @@ class Diagnostics:
     """Findings in the order they were made; sorting happens just before rendering."""
 
     found: list[Diagnostic] = field(default_factory=list)
+    concealed: set[str] = field(default_factory=set)
+
+    def conceal(self, text: str) -> None:
+        """Let no finding show ``text``, whichever it is and whenever it was made."""
+        if text:
+            self.concealed.add(text)
 
     def report(
         self,
@@ -122,7 +131,7 @@ class Diagnostics:
 
     def sorted(self) -> list[Diagnostic]:
         """Return findings by file, line, column and code, each once."""
-        unique = dict.fromkeys(self.found)
+        unique = dict.fromkeys(map(self._concealing, self.found))
         return sorted(
             unique,
             key=lambda d: (
@@ -131,6 +140,14 @@ class Diagnostics:
                 d.message,
             ),
         )
+
+    def _concealing(self, finding: Diagnostic) -> Diagnostic:
+        if not self.concealed:
+            return finding
+        message = finding.message
+        for text in sorted(self.concealed, key=len, reverse=True):
+            message = message.replace(text, "***") if len(text) >= _SHORTEST_IN_WORDS else message
+        return replace(finding, message=message, conceals=(*finding.conceals, *self.concealed))
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self.found)

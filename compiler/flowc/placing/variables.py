@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from flowc.concealing import texts_in
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.references import span_of
 from flowc.json_schema import mismatches
@@ -95,15 +96,6 @@ def secret_name(value: Json) -> str | None:
     if isinstance(value, dict) and set(value) == {"secret"} and isinstance(value["secret"], str):
         return value["secret"]
     return None
-
-
-def _texts_in(value: Json) -> list[str]:
-    """Return what of ``value`` may stand in a file, piece by piece."""
-    if isinstance(value, dict):
-        return [text for member in value.values() for text in _texts_in(member)]
-    if isinstance(value, list):
-        return [text for member in value for text in _texts_in(member)]
-    return [line for line in str(value).splitlines() if line]
 
 
 @dataclass(slots=True)
@@ -195,7 +187,7 @@ class _Found:
             span or self.variable.span,
             secondary=[(self.variable.span, "declared `is_secret` here")] if span else [],
             hint="write `{secret: name}` in the environment or stack",
-            conceals=_texts_in(value),
+            conceals=texts_in(value),
         )
 
     def _check(self, value: Json, span: Span | None, what: str, diagnostics: Diagnostics) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from flowc.diagnostics import Span, codes
 from flowc.source.fields import Decoding, Fields, describe, nearest
@@ -23,9 +24,19 @@ STORE_OPTIONS = {
     ),
     "gs": ("service_account_key",),
     "az": ("endpoint", "account_name", "account_key", "allow_http"),
+    "postgresql": ("user", "password", "schema"),
+    "postgres": ("user", "password", "schema"),
 }  # fmt: skip
 """The options that a store takes, by the scheme of its URL."""
-_FORMS = "`sqlite:///path`, `file:///path`, `s3://bucket/prefix`, `gs://…`, `az://…` or `memory:`"
+CREDENTIALS = (
+    "secret_access_key", "session_token", "account_key", "service_account_key", "password",
+)  # fmt: skip
+"""Options that are for no file that is kept: `{secret: name}`, or plain on the local target."""
+
+_FORMS = (
+    "`sqlite:///path`, `postgresql://user@host/database`, `file:///path`, `s3://bucket/prefix`, "
+    "`gs://…`, `az://…` or `memory:`"
+)
 
 
 def decode_state_store(stack: Fields, decoding: Decoding) -> StoreSpec | None:
@@ -78,7 +89,10 @@ def decode_store(stack: Fields, key: str, decoding: Decoding) -> StoreSpec | Non
 def _option(fields: Fields, name: str, decoding: Decoding) -> Json:
     if name == "allow_http":
         return "true" if fields.flag(name) else "false"
-    return decode_text_or_secret(fields.raw[name], f"`{name}`", fields.value_at(name), decoding)
+    found = decode_text_or_secret(fields.raw[name], f"`{name}`", fields.value_at(name), decoding)
+    if name in CREDENTIALS and isinstance(found, str):
+        decoding.diagnostics.conceal(found)
+    return found
 
 
 def _check_options(spec: StoreSpec, fields: Fields) -> None:
@@ -98,9 +112,7 @@ def _check_options(spec: StoreSpec, fields: Fields) -> None:
 
 def _checked(url: str, at: Span, options: dict[str, Json], decoding: Decoding) -> StoreSpec | None:
     scheme, colon, _ = url.partition(":")
-    if scheme in ("postgresql", "postgres"):
-        _refuse_postgres(url, at, decoding)
-        return None
+    decoding.diagnostics.conceal(password_of(url))
     if not colon or scheme not in STORE_OPTIONS:
         meant = nearest(scheme, STORE_OPTIONS) if colon else None
         decoding.report(
@@ -113,15 +125,26 @@ def _checked(url: str, at: Span, options: dict[str, Json], decoding: Decoding) -
     return StoreSpec(url, at, options)
 
 
-def _refuse_postgres(url: str, at: Span, decoding: Decoding) -> None:
-    password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
-    decoding.diagnostics.report(
-        codes.NOT_BUILT_YET,
-        "a PostgreSQL store is not built yet",
-        at,
-        hint="share an object store (`s3://bucket/prefix`), or `sqlite:///path` on one machine",
-        conceals=[password] if password else [],
-    )
+def password_of(url: str) -> str:
+    """Return the password that is written in a URL as it is written there, empty if there is none.
+
+    Everything up to the last ``@``: a password that is not percent-encoded may have one in it.
+    """
+    _, colon, password = url.partition("://")[2].rpartition("@")[0].partition(":")
+    if colon:
+        return password
+    return parse_qs(urlsplit(url).query).get("password", [""])[0]
+
+
+def plain_credentials(store: StoreSpec) -> dict[str, str]:
+    """Return what of a store is a secret that is written in the stack: where → text."""
+    found = {
+        f"`{name}`": value
+        for name, value in store.options.items()
+        if name in CREDENTIALS and isinstance(value, str)
+    }
+    password = password_of(store.url)
+    return {**found, "the password in its URL": password} if password else found
 
 
 def _storage(raw: Map, at: Span, decoding: Decoding) -> StoreSpec | None:
@@ -148,10 +171,6 @@ def _stepflow(raw: Map, at: Span, decoding: Decoding) -> StoreSpec | None:
         fields.get(key)
     if kind == "inMemory":
         return StoreSpec("memory:", at)
-    if kind == "postgres":
-        database = fields.text("databaseUrl") or ""
-        _refuse_postgres(database, fields.value_at("type"), decoding)
-        return None
     if kind == "filesystem":
         decoding.report(
             codes.INVALID_WORD,
@@ -163,8 +182,8 @@ def _stepflow(raw: Map, at: Span, decoding: Decoding) -> StoreSpec | None:
     url = fields.text("databaseUrl")
     if url is None:
         if "databaseUrl" not in raw:
-            decoding.report(codes.MISSING_KEY, "a `sqlite` store needs `databaseUrl`", at)
+            decoding.report(codes.MISSING_KEY, f"a `{kind}` store needs `databaseUrl`", at)
         return None
-    if not url.startswith("sqlite:"):
+    if kind == "sqlite" and not url.startswith("sqlite:"):
         url = f"sqlite:{url}"
-    return StoreSpec(url, fields.value_at("databaseUrl"))
+    return _checked(url, fields.value_at("databaseUrl"), {}, decoding)

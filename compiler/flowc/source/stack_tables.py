@@ -145,6 +145,7 @@ STORE = Shape(
         "url": Key(NAME, required=True),
         "endpoint": Key(NAME),
         "region": Key(NAME),
+        "schema": Key(NAME),
         "allow_http": Key(BOOLEAN),
         **{
             name: Key(described_by("text_or_secret", "a text, or `{secret: name}`"))

@@ -37,3 +37,12 @@ def below_run(run_prefix: str) -> str:
     if not start:
         raise ValueError("deleting a run needs the run's prefix")
     return start
+
+
+def key_range(start: str) -> tuple[str, str]:
+    """Return the first key, and the first one behind, of all keys that begin with ``start``.
+
+    ``start`` is empty or ends in ``/``, as :func:`below` returns it.
+    """
+    # "0" follows "/"; keys are ASCII, so "\x7f" follows every key.
+    return start, f"{start[:-1]}0" if start else "\x7f"

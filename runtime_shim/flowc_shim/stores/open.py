@@ -13,7 +13,8 @@ def open_store(url: str, options: Mapping[str, str] | None = None) -> StateStore
     """Open the store that ``url`` names; whoever opens it closes it.
 
     Raises ValueError if URL or options are not understood or an extra is not installed, and
-    StoreUnavailable if the store does not let itself be opened. A bucket is first asked when used.
+    StoreUnavailable if the store does not let itself be opened. Buckets and servers are first asked
+    when used.
     """
     scheme = url.partition(":")[0]
     opener = _OPENERS.get(scheme)
@@ -54,6 +55,14 @@ def _s3(url: str, options: Mapping[str, str]) -> StateStore:
     return open_s3(url, options)
 
 
+def _postgres(url: str, options: Mapping[str, str]) -> StateStore:
+    try:
+        from flowc_shim.stores.postgres import PostgresStore
+    except ImportError as error:
+        raise ValueError("postgresql: needs psycopg, the extra `postgres` of flowc") from error
+    return PostgresStore(url, options)
+
+
 def _other_bucket(url: str, options: Mapping[str, str]) -> StateStore:
     _need_obstore(url)
     from flowc_shim.stores.object_urls import open_other
@@ -68,6 +77,8 @@ _OPENERS: dict[str, Opener] = {
     "s3": _s3,
     "gs": _other_bucket,
     "az": _other_bucket,
+    "postgresql": _postgres,
+    "postgres": _postgres,
 }
 
 

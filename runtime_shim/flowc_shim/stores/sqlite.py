@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote
 
 from flowc_shim.stores.api import StoreUnavailable, Versioned
-from flowc_shim.stores.keys import below, below_run, check_key
+from flowc_shim.stores.keys import below, below_run, check_key, key_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -92,14 +92,14 @@ class SqliteStore:
         """Return the keys below ``prefix`` in order; raises StoreUnavailable."""
         statement = "SELECT key FROM flowc_keys WHERE key >= ? AND key < ? ORDER BY key"
         with self._connection() as database:
-            rows = database.execute(statement, _range(below(prefix))).fetchall()
+            rows = database.execute(statement, key_range(below(prefix))).fetchall()
         return [row[0] for row in rows]
 
     def delete_run(self, run_prefix: str) -> int:
         """Delete every key below ``run_prefix``; returns how many; raises StoreUnavailable."""
         statement = "DELETE FROM flowc_keys WHERE key >= ? AND key < ?"
         with self._connection() as database:
-            return database.execute(statement, _range(below_run(run_prefix))).rowcount
+            return database.execute(statement, key_range(below_run(run_prefix))).rowcount
 
     def close(self) -> None:
         """Close the file; later calls raise StoreUnavailable."""
@@ -116,12 +116,6 @@ class SqliteStore:
                 yield self._database
             except sqlite3.Error as error:
                 raise StoreUnavailable(f"{self.url}: {error}") from error
-
-
-def _range(start: str) -> tuple[str, str]:
-    """Return the first key, and the first one behind, of all keys that begin with ``start``."""
-    # "0" follows "/"; keys are ASCII, so "\x7f" follows every key.
-    return start, f"{start[:-1]}0" if start else "\x7f"
 
 
 def _connect(url: str) -> sqlite3.Connection:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, codes
+from flowc.source.decode_stores import plain_credentials
 
 if TYPE_CHECKING:
-    from flowc.source.stack_model import Stack
+    from flowc.source.stack_model import Stack, StoreSpec
 
 SHARED_STORES = ("s3", "gs", "az", "postgresql", "postgres")
 """Schemes of the stores that containers on several machines can share."""
@@ -26,6 +27,7 @@ def check_shared_store(stack: Stack, diagnostics: Diagnostics, *, units: str, hi
         return False
     scheme = store.url.partition(":")[0]
     if scheme in SHARED_STORES:
+        _check_credentials(store, diagnostics)
         return True
     diagnostics.report(
         codes.STORE_CANNOT_SERVE,
@@ -34,3 +36,16 @@ def check_shared_store(stack: Stack, diagnostics: Diagnostics, *, units: str, hi
         hint=hint,
     )
     return False
+
+
+def _check_credentials(store: StoreSpec, diagnostics: Diagnostics) -> None:
+    for what, text in plain_credentials(store).items():
+        diagnostics.report(
+            codes.SECRET_ON_TARGET,
+            f"{what} of the state store is a plain text, which only the local target accepts",
+            store.span,
+            hint="write `{secret: name}`: `{url: …, password: {secret: name}}`"
+            if "URL" in what
+            else "write `{secret: name}`",
+            conceals=[text],
+        )

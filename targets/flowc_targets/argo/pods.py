@@ -37,6 +37,10 @@ _STORE_SECRETS = {
     ("s3", "session_token"): "AWS_SESSION_TOKEN",
     ("gs", "service_account_key"): "GOOGLE_SERVICE_ACCOUNT_KEY",
     ("az", "account_key"): "AZURE_STORAGE_ACCOUNT_KEY",
+    ("postgresql", "user"): "PGUSER",
+    ("postgresql", "password"): "PGPASSWORD",
+    ("postgres", "user"): "PGUSER",
+    ("postgres", "password"): "PGPASSWORD",
 }
 """Environment variables in which a store's client finds what the manifest must not hold."""
 

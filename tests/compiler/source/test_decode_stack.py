@@ -205,6 +205,8 @@ def test_mock_behaviors_are_pairs() -> None:
         ('state_store: "sqlite:///x"', "sqlite:///x"),
         ("state_store: 'memory:'", "memory:"),
         ("state_store: {url: 'gs://b/p'}", "gs://b/p"),
+        ("state_store: {url: 'postgresql://me@h/d', schema: s}", "postgresql://me@h/d"),
+        ("stateStore: {type: postgres, databaseUrl: 'postgres://h/d'}", "postgres://h/d"),
     ],
 )
 def test_state_stores(section: str, url: str) -> None:

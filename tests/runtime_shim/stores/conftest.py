@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.servers.postgres_server import PASSWORD, PostgresServer
 
 from flowc_shim.stores.open import open_store
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from flowc_shim.stores.api import StateStore
 
+FIXTURES = {"s3": "s3", "postgresql": "postgres"}
 _numbers = itertools.count()
 
 
@@ -55,18 +57,24 @@ def s3_place(s3: S3Server) -> Place:
     return Place(f"s3://{BUCKET}/test/{next(_numbers)}", s3.options)
 
 
-@pytest.fixture(params=["sqlite", "file", "s3"])
+@pytest.fixture
+def postgres_place(postgres_server: PostgresServer) -> Place:
+    schema = f"test_{next(_numbers)}"
+    return Place(postgres_server.url, {"password": PASSWORD, "schema": schema})
+
+
+@pytest.fixture(params=["sqlite", "file", "s3", "postgresql"])
 def shared_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A store that several processes can share."""
     if request.param == "sqlite":
         return Place(f"sqlite:///{tmp_path}/deep/er/state.db")
     if request.param == "file":
         return Place(f"file://{tmp_path}/a%20folder/store")
-    place: Place = request.getfixturevalue("s3_place")
+    place: Place = request.getfixturevalue(f"{FIXTURES[request.param]}_place")
     return place
 
 
-@pytest.fixture(params=["sqlite", "memory", "file", "s3"])
+@pytest.fixture(params=["sqlite", "memory", "file", "s3", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
     if request.param == "sqlite":
         place = Place(f"sqlite:///{tmp_path}/state.db")
@@ -75,7 +83,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore
     elif request.param == "file":
         place = Place(f"file://{tmp_path}/store")
     else:
-        place = request.getfixturevalue("s3_place")
+        place = request.getfixturevalue(f"{FIXTURES[request.param]}_place")
     opened = place.open()
     yield opened
     opened.close()

@@ -77,7 +77,7 @@ def test_buckets_are_not_asked_when_opened(url: str, options: dict[str, str]) ->
 @pytest.mark.parametrize(
     ("url", "options", "reason"),
     [
-        ("postgresql://host/db", {}, "no state store for postgresql.*file:.*sqlite:"),
+        ("mysql://host/db", {}, "no state store for mysql.*file:.*sqlite:"),
         ("redis://x", {}, "no state store for redis"),
         ("state.db", {}, "no state store for state.db"),
         ("", {}, "no state store"),
@@ -144,19 +144,26 @@ def test_a_folder_keeps_its_lock_and_scratch_files_to_itself(tmp_path: Path) -> 
 def test_what_is_not_used_is_not_imported() -> None:
     program = (
         "import sys; from flowc_shim.stores.open import open_store;"
-        "assert not {'sqlite3', 'obstore', 'boto3'} & sys.modules.keys();"
+        "assert not {'sqlite3', 'obstore', 'boto3', 'psycopg'} & sys.modules.keys();"
         "open_store('memory:'); assert not {'sqlite3', 'obstore'} & sys.modules.keys();"
         "open_store('sqlite::memory:'); assert 'obstore' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_missing_extra_is_named() -> None:
+@pytest.mark.parametrize(
+    ("module", "url", "extra"),
+    [
+        ("obstore", "s3://bucket", "objectstore"),
+        ("psycopg", "postgresql://me:hunter2@host/db", "postgres"),
+    ],
+)
+def test_a_missing_extra_is_named(module: str, url: str, extra: str) -> None:
     program = (
-        "import sys; sys.modules['obstore'] = None;"
+        f"import sys; sys.modules[{module!r}] = None;"
         "from flowc_shim.stores.open import open_store\n"
-        "try: open_store('s3://bucket')\n"
+        f"try: open_store({url!r})\n"
         "except ValueError as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
-    assert b"extra `objectstore`" in told.stdout
+    assert f"extra `{extra}`".encode() in told.stdout and b"hunter2" not in told.stdout

@@ -33,6 +33,21 @@ def test_a_store_that_pods_cannot_share(store: str) -> None:
     assert "cannot share" in text
 
 
+def test_plain_credentials_of_a_store() -> None:
+    for store in (
+        "postgresql://me:hunter2@db/flowc",
+        "{url: 'postgresql://me@db/flowc', password: hunter2}",
+        "{url: 's3://bucket/state', secret_access_key: hunter2}",
+    ):
+        stack = STACK.replace("s3://bucket/state", store)
+        ((code, file, line, text),) = refusals(ONE, stack)
+        assert (code, file, line) == ("FC506", "stack.yaml", line_of(stack, "state_store"))
+        assert "hunter2" not in text
+    stack = STACK.replace("s3://bucket/state", "{url: 'postgresql://d', password: {secret: pw}}")
+    compilation, _ = diagnose(ONE, stack)
+    assert compilation is not None
+
+
 def test_no_store_at_all() -> None:
     ((code, file, _, text),) = refusals(ONE, STACK.replace("state_store: s3://bucket/state\n", ""))
     assert (code, file) == ("FC308", "stack.yaml")
