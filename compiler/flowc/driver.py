@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Severity
@@ -139,15 +139,17 @@ def _place(
 def _compilation(
     program: Program, placement: Placement, options: Options, target: Target
 ) -> Compilation:
+    flow = options.flow or program.name or "flow"
+    shared = shared_name(flow, options)
+    placement = replace(placement, endpoints=target.endpoints(placement.stack, shared))
     layout = build_layout(program, placement, options.granularity)
     routes = plan_routes(program, placement)
     plan = build_plan(
         program, placement, layout, routes,
         target.limits.get("max_items", MAX_ITEMS), target.limits.get("max_items_nested"),
     )  # fmt: skip
-    flow = options.flow or program.name or "flow"
     name = compilation_name(flow, options)
-    return Compilation(program, placement, layout, plan, name, options.triggers)
+    return Compilation(program, placement, layout, plan, name, shared, options.triggers)
 
 
 def compilation_name(flow: str, options: Options) -> str:
@@ -165,6 +167,14 @@ def compilation_name(flow: str, options: Options) -> str:
         return name
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return "-".join(part for part in (name, digest[:_HASH]) if part)
+
+
+def shared_name(flow: str, options: Options) -> str:
+    """Return the base of names of what the flows of a project and branch share.
+
+    Without a project nothing says which flows belong together, so that ``flow`` has its own.
+    """
+    return compilation_name("" if options.project else flow, options)
 
 
 def slug(text: str) -> str:

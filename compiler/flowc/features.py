@@ -37,6 +37,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("container", "class type `container`", "10"),
     Feature("stepflow-url", "class type `stepflow` by `url`", "10"),
     Feature("stepflow-command", "class type `stepflow` by `command`", "10"),
+    Feature("stepflow-deploy", "class type `stepflow` by `deploy`, with its balancer", "10"),
     Feature("dynamic-flows", "flows given as data: `eval`, `map`, `iterate`, `runs/submit`", "10"),
     Feature("granularity-auto", "several steps in one unit", "10"),
     Feature("while", "`while` loops", "7"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flowc.ir.model import Program
     from flowc.ir.placement import Placement
     from flowc.source.project_model import Trigger
+    from flowc.source.stack_model import Stack
     from flowc_shim.contract.plan import Plan
 
 
@@ -55,8 +56,9 @@ def refused(why: str) -> FeatureSupport:
 class Compilation:
     """Everything that a target gets: the program, where it was placed, its units and its plan.
 
-    ``name``: the base of all names on the target (``<project>-<branch>-<flow>``). ``triggers``:
-    what starts the flow in the chosen environment.
+    ``name``: the base of all names on the target (``<project>-<branch>-<flow>``). ``shared_name``:
+    the base of what all flows of the project and branch share; without a project the flow's own.
+    ``triggers``: what starts the flow in the chosen environment.
     """
 
     program: Program
@@ -64,6 +66,7 @@ class Compilation:
     layout: Layout
     plan: Plan
     name: str
+    shared_name: str
     triggers: tuple[Trigger, ...] = ()
 
 
@@ -73,6 +76,9 @@ class Target(Protocol):
     name: str
     features: Mapping[str, FeatureSupport]
     limits: Mapping[str, int]
+
+    def endpoints(self, stack: Stack, shared_name: str) -> Mapping[str, str]:
+        """Return the URL, for clients, of each class of ``stack`` that the target brings up."""
 
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report, at source lines, what this target cannot run."""

@@ -6,6 +6,7 @@ Written with Stepflow's own Python SDK, as any team would write theirs.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import Any
 
@@ -52,4 +53,6 @@ def register_cpu() -> None:
 
 if __name__ == "__main__":
     {"memory": register_memory, "gpu": register_gpu, "cpu": register_cpu}[sys.argv[1]]()
-    asyncio.run(server.run(port=0))
+    # On a cluster PORT says where to listen; on a laptop flowc asks where the server does.
+    port = int(os.environ.get("PORT", "0"))
+    asyncio.run(server.run(host="0.0.0.0" if port else "127.0.0.1", port=port))

@@ -48,6 +48,9 @@ class Recording:
     def __init__(self) -> None:
         self.checked: list[Compilation] = []
 
+    def endpoints(self, stack: Stack, shared_name: str) -> Mapping[str, str]:
+        return {name: f"http://{shared_name}/{name}" for name in stack.classes if name == "up"}
+
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         self.checked.append(compilation)
 

@@ -12,6 +12,7 @@ from flowc_targets.step_functions.check_definition import check_definition
 from tests.gates.argo_crds import validate_strict
 from tests.gates.argo_validator import argo_validate
 from tests.gates.asl_validator import asl_validate
+from tests.gates.haproxy import haproxy_problems
 from tests.golden.cases import GOLDEN
 
 if TYPE_CHECKING:
@@ -41,6 +42,25 @@ def test_argos_own_validator(folder: Path) -> None:
 def test_strict_schemas(path: Path) -> None:
     for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
         assert validate_strict(document) == []
+
+
+CONFIGURATIONS = {
+    f"{path.parent.name}-{path.stem}": document["data"]["haproxy.cfg"]
+    for path in sorted(GOLDEN.glob("*/argo*/class-*.yaml"))
+    for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    if "haproxy.cfg" in document.get("data", {})
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_haproxys_own_check(name: str) -> None:
+    assert haproxy_problems(CONFIGURATIONS[name]) == ""
+
+
+def test_haproxys_own_check_finds_mistakes() -> None:
+    text = next(iter(CONFIGURATIONS.values()))
+    assert "unknown keyword" in haproxy_problems(text.replace("balance leastconn", "ballance x"))
+    assert "WARNING" in haproxy_problems(text.replace("timeout client 24h", ""))
 
 
 def test_asl_validator() -> None:

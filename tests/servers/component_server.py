@@ -1,6 +1,7 @@
 """A component server for tests; the same file runs on stepflow-py 0.9.2 and 0.11.2.
 
-Arguments: ``[--port N] [--fail-start] [--chatter]``. Prints ``{"port": N}`` when it serves.
+Arguments: ``[--host H] [--port N] [--fail-start] [--chatter]``. Prints ``{"port": N}`` when it
+serves.
 """
 
 import argparse
@@ -132,6 +133,7 @@ async def die_streaming(data: dict, context: StepflowContext) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--fail-start", action="store_true")
     parser.add_argument("--chatter", action="store_true")
@@ -141,7 +143,7 @@ def main() -> None:
     if options.chatter:
         print("starting up", flush=True)
         print("x" * 200_000, file=sys.stderr, flush=True)
-    asyncio.run(server.run(port=options.port))
+    asyncio.run(server.run(host=options.host, port=options.port))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from flowc_shim.contract.plan import Plan, PlanCall, PlanLoop, PlanStep, PlanUni
 if TYPE_CHECKING:
     from flowc.ir.layout import Layout
     from flowc.ir.placement import Placement
+    from flowc.source.stack_model import ComponentClass
     from flowc_shim.contract.json_types import Json
 
 MAX_ITEMS = 25_000
@@ -49,7 +50,7 @@ def build_plan(
         output=program.output,
         output_may_skip=program.output_may_skip,
         variables=placement.variables,
-        classes={name: dict(classes[name].config) for name in sorted(classes)},
+        classes={name: _configuration(classes[name], placement) for name in sorted(classes)},
         routes=routes,
         input_schema=program.input_schema.value if program.input_schema else None,
         output_schema=program.output_schema.value if program.output_schema else None,
@@ -57,6 +58,12 @@ def build_plan(
         enforce_schemas=program.enforce_schemas,
         fail_fast=program.fail_fast,
     )
+
+
+def _configuration(cls: ComponentClass, placement: Placement) -> dict[str, Json]:
+    """Return what a client needs to know of a class; of one that is brought up, its address."""
+    url = placement.endpoints.get(cls.name)
+    return {**cls.config, **({} if url is None else {"url": url})}
 
 
 def _step_schemas(program: Program) -> dict[str, Json]:

@@ -53,6 +53,7 @@ class Placement:
     """All of it: ``calls`` by step path, ``concurrency`` by loop path.
 
     ``secrets``: plain values of secret variables (local runs only); they never enter a plan.
+    ``endpoints``: the address of each class that the target brings up itself.
     """
 
     stack: Stack
@@ -62,3 +63,4 @@ class Placement:
     secrets: Mapping[str, object] = field(default_factory=dict, repr=False)
     project: str = ""
     branch: str = ""
+    endpoints: Mapping[str, str] = field(default_factory=dict)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Span, codes
+from flowc.source.decode_deploy import decode_deploy
 from flowc.source.decode_profiles import decode_class_resources
-from flowc.source.fields import Decoding, Fields, describe, is_integer, nearest
+from flowc.source.fields import Decoding, Fields, describe, nearest
 from flowc.source.located import Map
 from flowc.source.model import At
-from flowc.source.quantities import QuantityError, parse_share
 from flowc.source.secrets import decode_env
 from flowc.source.stack_model import ComponentClass, Profile
 from flowc.source.stack_tables import (
@@ -21,7 +21,6 @@ from flowc.source.stack_tables import (
     MOCK_COMPONENT,
     PLUGIN_SHAPES,
     REFUSED_TYPES,
-    REPLICAS,
 )
 from flowc_shim.language.decode import plain
 
@@ -155,13 +154,21 @@ def _stepflow(
         healthCheck=_health_check(fields),
         **(_process(fields) if fields.has("command") else {}),
     )
-    deploy = _open(fields, "deploy", DEPLOY)
-    if deploy is None:
+    opened = _open(fields, "deploy", DEPLOY)
+    if opened is None:
         return decoded
+    if fields.has("resources") and opened.has("resources"):
+        fields.decoding.report(
+            codes.PLUGIN_CONFIGURATION,
+            f"plugin `{decoded.name}` has `resources` twice; what a server gets is what it has",
+            opened.key_at("resources"),
+            secondary=[(fields.key_at("resources"), "said here as well")],
+        )
     resources, profile = decoded.resources, decoded.profile
     if resources is None:
-        resources, profile = decode_class_resources(deploy, profiles)
-    return replace(decoded, deploy=_deploy(deploy), resources=resources, profile=profile)
+        resources, profile = decode_class_resources(opened, profiles)
+    deploy = decode_deploy(opened, resources, profiles[profile] if profile else None)
+    return replace(decoded, deploy=deploy, resources=resources, profile=profile)
 
 
 def _check_one_way(name: str, fields: Fields) -> None:
@@ -215,46 +222,6 @@ def _health_check(fields: Fields) -> Json:
         return None
     found = {key: check.get(key) for key in HEALTH_CHECK.keys}
     return {key: value for key, value in found.items() if value is not None}
-
-
-def _deploy(fields: Fields) -> Json:
-    """Return ``deploy`` as plain data, checked; ``replicas: n`` is ``{min: n, max: n}``."""
-    fields.text_map("node_selector")
-    for key in ("image", "port", "tolerations"):
-        fields.get(key)
-    out = {key: plain(value) for key, value in fields.raw.items() if key in DEPLOY.keys}
-    env, command = _env(fields), _command_line(fields)
-    if env is not None:
-        out["env"] = env
-    if command:
-        out["command"] = command
-    if fields.has("args"):
-        out["args"] = [arg.value for arg in fields.texts("args")]
-    if fields.has("replicas"):
-        out["replicas"] = _replicas(fields)
-    return out
-
-
-def _replicas(deploy: Fields) -> Json:
-    raw = deploy.raw["replicas"]
-    if is_integer(raw) and raw >= 1:
-        return {"min": raw, "max": raw}
-    fields = deploy.decoding.open(raw, REPLICAS, deploy.value_at("replicas"))
-    if fields is None:
-        return None
-    least, most, cpu = fields.get("min"), fields.get("max"), fields.get("cpu")
-    if least is not None and most is not None and least > most:
-        fields.report(
-            codes.PLUGIN_CONFIGURATION,
-            f"`min` {least} is more than `max` {most}",
-            fields.value_at("min"),
-        )
-    if cpu is not None:
-        try:
-            parse_share(cpu)
-        except QuantityError as error:
-            fields.report(codes.INVALID_WORD, f"`cpu` {error}", fields.value_at("cpu"))
-    return plain(fields.raw)
 
 
 def _python(

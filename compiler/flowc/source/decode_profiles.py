@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
 from flowc.source.decode_policies import decode_needs, decode_needs_or_profile
+from flowc.source.decode_tolerations import decode_tolerations
 from flowc.source.fields import Decoding, Fields, nearest
 from flowc.source.stack_model import Profile
 from flowc.source.stack_tables import PROFILE
-from flowc_shim.language.decode import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def decode_profiles(stack: Fields, decoding: Decoding) -> dict[str, Profile]:
                 machine_type=fields.text("machine_type"),
                 preemptible=fields.flag("preemptible"),
                 node_selector=fields.text_map("node_selector"),
-                tolerations=tuple(plain(item) for item in fields.get("tolerations") or ()),
+                tolerations=decode_tolerations(fields),
                 queue=fields.text("queue"),
                 compute=fields.text("compute"),
             )

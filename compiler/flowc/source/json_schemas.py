@@ -20,11 +20,13 @@ from flowc.source.project_tables import (
 )
 from flowc.source.secrets import SECRET
 from flowc.source.stack_tables import (
+    BALANCER,
     COMMAND_COMPONENT,
     CONDITION,
     CONTAINER_COMPONENT,
     DEPLOY,
     HEALTH_CHECK,
+    METRIC,
     MOCK_COMPONENT,
     PLUGIN_SHAPES,
     PROFILE,
@@ -35,6 +37,7 @@ from flowc.source.stack_tables import (
     STEPFLOW_STORE,
     STORAGE_CONFIG,
     STORE,
+    TOLERATION,
 )
 from flowc.source.stepflow_modern import SCHEMAS, SCHEMAS_PROPERTIES
 from flowc_shim.language.forms import Spelling, value_forms
@@ -186,6 +189,9 @@ def _stack() -> Schema:
         "storage_config": object_schema(STORAGE_CONFIG),
         "deploy": object_schema(DEPLOY),
         "replicas": {"anyOf": [{"type": "integer", "minimum": 1}, object_schema(REPLICAS)]},
+        "metric": object_schema(METRIC),
+        "toleration": object_schema(TOLERATION),
+        "balancer": object_schema(BALANCER),
         "healthCheck": object_schema(HEALTH_CHECK),
         "text_or_secret": _text_or_secret(),
         "variable_value": _variable_value(),

@@ -30,6 +30,53 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Replicas:
+    """How many instances there are, from ``min`` to ``max``.
+
+    ``cpu``: the share of the requested cpu that scaling aims at. ``metric``: name and amount per
+    instance, as a Kubernetes quantity, of a custom metric that it aims at.
+    """
+
+    min: int = 1
+    max: int = 1
+    cpu: float | None = None
+    metric: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balancer:
+    """The balancer in front of a class that has several instances."""
+
+    replicas: Replicas
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """A component server that flowc brings up.
+
+    ``needs`` and ``profile``: the resources of an instance. ``grace``: seconds that an instance
+    gets to end its calls before it is killed. ``service_account``: one that exists already.
+    """
+
+    image: str
+    span: Span
+    replicas: Replicas
+    balancer: Balancer
+    port: int
+    health_path: str
+    grace: float
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: Mapping[str, Json] = field(default_factory=dict)
+    needs: Needs | None = None
+    profile: Profile | None = None
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Json, ...] = ()
+    service_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentClass:
     """An entry of ``plugins``.
 
@@ -47,7 +94,7 @@ class ComponentClass:
     resources: Needs | None = None
     profile: str | None = None
     components: tuple[str, ...] | None = None
-    deploy: Json = None
+    deploy: Deploy | None = None
     unavailable: At[str] | None = None
     input_schemas: Mapping[str, Json] = field(default_factory=dict)
     output_schemas: Mapping[str, Json] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from flowc.source.fields import (
     one_of,
 )
 from flowc.source.flowc_dialect import NEEDS_KEYS
+from flowc.source.quantities import DURATION
 
 TARGET_NAMES = {
     "local": "local",
@@ -96,6 +97,20 @@ STACK = Shape(
 )
 STACKS = Shape("a file with `stacks`", {"stacks": Key(named("stack"), required=True)})
 
+TOLERATION = Shape(
+    "a toleration",
+    {
+        "key": Key(NAME),
+        "operator": Key(one_of("Equal", "Exists")),
+        "value": Key(TEXT),
+        "effect": Key(one_of("NoSchedule", "PreferNoSchedule", "NoExecute")),
+        "tolerationSeconds": Key(COUNT),
+    },
+)
+_TOLERATIONS = Kind(
+    "a list of tolerations", LIST.accepts,
+    {"type": "array", "items": {"$ref": "#/$defs/toleration"}},
+)  # fmt: skip
 PROFILE = Shape(
     "a resource profile",
     {
@@ -104,7 +119,7 @@ PROFILE = Shape(
         "machine_type": Key(NAME),
         "preemptible": Key(BOOLEAN),
         "node_selector": Key(TEXT_MAP),
-        "tolerations": Key(LIST),
+        "tolerations": Key(_TOLERATIONS),
         "queue": Key(NAME),
         "compute": Key(COMPUTE),
     },
@@ -282,6 +297,7 @@ MOCK_COMPONENT = Shape(
         "behaviors": Key(MAPPING, required=True),
     },
 )
+_REPLICAS = described_by("replicas", "a whole number, or `{min, max, cpu, metric}`")
 DEPLOY = Shape(
     "`deploy`",
     {
@@ -290,17 +306,30 @@ DEPLOY = Shape(
         "args": Key(TEXTS),
         "env": Key(_TEXT_OR_SECRET_MAP),
         "port": Key(POSITIVE),
-        "replicas": Key(described_by("replicas", "a whole number, or `{min, max, cpu}`")),
+        "health_path": Key(NAME),
+        "replicas": Key(_REPLICAS),
         "resources": _OF_EVERY_CLASS["resources"],
         "node_selector": Key(TEXT_MAP),
-        "tolerations": Key(LIST),
+        "tolerations": Key(_TOLERATIONS),
+        "service_account": Key(NAME),
+        "grace": Key(DURATION),
+        "balancer": Key(described_by("balancer", "a mapping", MAPPING)),
     },
     {"docker": DOCKER},
 )
 REPLICAS = Shape(
     "`replicas`",
-    {"min": Key(COUNT), "max": Key(POSITIVE), "cpu": Key(TEXT)},
+    {
+        "min": Key(POSITIVE),
+        "max": Key(POSITIVE),
+        "cpu": Key(TEXT),
+        "metric": Key(described_by("metric", "`{name, value}`", MAPPING)),
+    },
 )
+METRIC = Shape(
+    "`metric`", {"name": Key(NAME, required=True), "value": Key(ANYTHING, required=True)}
+)
+BALANCER = Shape("`balancer`", {"image": Key(NAME), "replicas": Key(_REPLICAS)})
 _HTTP = "serve the components over HTTP: `type: stepflow` with `url` or `command` (SDK 0.9 to 0.11)"
 REFUSED_TYPES = {
     "grpc": Refusal(

@@ -20,8 +20,9 @@ def check_classes(
 
     ``units``: what runs units there, in the plural (``pods``); ``one``: in the singular.
     """
+    brought_up = compilation.placement.endpoints
     for cls, step in used_classes(compilation):
-        _check_class(cls, step, diagnostics, units, one)
+        _check_class(cls, step, diagnostics, units, one, cls.name in brought_up)
 
 
 def used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
@@ -35,7 +36,12 @@ def used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Spa
 
 
 def _check_class(
-    cls: ComponentClass, step: Span, diagnostics: Diagnostics, units: str, one: str
+    cls: ComponentClass,
+    step: Span,
+    diagnostics: Diagnostics,
+    units: str,
+    one: str,
+    is_brought_up: bool,
 ) -> None:
     secondary = [(step, "used by this step")]
     if cls.type == "container":
@@ -46,15 +52,15 @@ def _check_class(
             secondary=secondary,
             hint="put the program into the unit's image (`unit_image`) and use type `command`",
         )
-    elif cls.deploy is not None:
+    elif cls.deploy is not None and not is_brought_up:
         diagnostics.report(
-            codes.NOT_BUILT_YET,
-            f"class `{cls.name}` is to be deployed by flowc, which is not built yet",
+            codes.UNSUPPORTED,
+            f"class `{cls.name}` is to be deployed by flowc, which it does on Argo only",
             cls.span,
             secondary=secondary,
             hint="deploy the server yourself and give its `url`",
         )
-    elif cls.type == "stepflow" and "url" not in cls.config:
+    elif cls.type == "stepflow" and "url" not in cls.config and not is_brought_up:
         diagnostics.report(
             codes.UNSUPPORTED,
             f"the server of class `{cls.name}` is started by `command`, "

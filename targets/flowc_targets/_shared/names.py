@@ -54,8 +54,13 @@ def object_name(text: str, limit: int) -> str:
     name = _readable(text).lower()
     if name == text and len(name) <= limit:
         return name
-    digest = _digest(text)[:_HASH]
-    return f"{name[: limit - _HASH - 1].rstrip('-') or 'flow'}-{digest}"
+    return hashed_name(text, limit)
+
+
+def hashed_name(text: str, limit: int) -> str:
+    """Return ``text`` as an object's name that a hash of the whole of it ends."""
+    name = _readable(text).lower()[: limit - _HASH - 1].rstrip("-")
+    return f"{name or 'flow'}-{_digest(text)[:_HASH]}"
 
 
 def label_value(text: str) -> str:

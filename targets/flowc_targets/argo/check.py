@@ -9,6 +9,7 @@ from flowc.diagnostics import Diagnostics, Span, codes
 from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets.argo.check_sizes import check_sizes
+from flowc_targets.argo.classes.check import check_deployed
 from flowc_targets.argo.pods import secret_options, store_secret_variable
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     before = len(diagnostics.found)
     _check_stack(compilation, diagnostics)
     check_classes(compilation, diagnostics, units="pods", one="pod")
+    check_deployed(compilation, diagnostics)
     _check_profiles(compilation, diagnostics)
     _check_ids(compilation, diagnostics)
     _check_variables(compilation, diagnostics)

@@ -34,6 +34,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "container": refused("an image per component is not built yet"),
     "stepflow-url": NATIVE,
     "stepflow-command": refused("a server has to run somewhere: give its `url`"),
+    "stepflow-deploy": lowered("Deployment, Service, autoscaler; HAProxy before several servers"),
     "dynamic-flows": lowered("run inside the pod of the step that submits them"),
     "granularity-auto": lowered("a pod runs the whole chain"),
     "while": refused("not built yet"),

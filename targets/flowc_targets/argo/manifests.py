@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from flowc_shim.language.canonical import canonical
 from flowc_targets._shared.names import label_value, object_name
 from flowc_targets._shared.yaml_emitter import emit, emit_documents
+from flowc_targets.argo.classes.manifests import class_files
+from flowc_targets.argo.classes.names import namespace_of
 from flowc_targets.argo.dags import ENTRY, Dags, build_dags
 from flowc_targets.argo.leaves import leaf_template, light_class
 from flowc_targets.argo.limits import OBJECT_NAME, PLAN_READABLE_BYTES
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from flowc.target import Compilation
     from flowc_shim.contract.plan import Plan
 
-DEFAULT_NAMESPACE = "default"
-
 Document = dict[str, Any]
 
 
@@ -37,6 +37,7 @@ def manifests(compilation: Compilation) -> dict[str, str]:
         "workflow-template.yaml": emit(template),
         "plan.yaml": emit(plan_config_map(compilation)),
         "rbac.yaml": emit_documents(rbac(compilation)),
+        **{name: emit_documents(parts) for name, parts in class_files(compilation).items()},
     }
 
 
@@ -48,11 +49,6 @@ def base_name(compilation: Compilation) -> str:
 def plan_name(compilation: Compilation) -> str:
     """Return the name of the plan's ConfigMap: by digest, so that no run ever sees another plan."""
     return f"{base_name(compilation)}-plan-{compilation.plan.digest[:8]}"
-
-
-def namespace_of(compilation: Compilation) -> str:
-    """Return the namespace; a RoleBinding cannot do without one."""
-    return compilation.placement.stack.namespace or DEFAULT_NAMESPACE
 
 
 def labels_of(compilation: Compilation) -> dict[str, str]:
@@ -153,7 +149,11 @@ def _little(number: int) -> bytes:
 def rbac(compilation: Compilation) -> list[Document]:
     """Return the pods' service account and the least that Argo's executor needs."""
     name = base_name(compilation)
-    account = {"kind": "ServiceAccount", "name": name, "namespace": namespace_of(compilation)}
+    account = {
+        "kind": "ServiceAccount",
+        "name": name,
+        "namespace": namespace_of(compilation.placement.stack),
+    }
     group = "rbac.authorization.k8s.io"
     results = {
         "apiGroups": ["argoproj.io"],
@@ -175,4 +175,8 @@ def rbac(compilation: Compilation) -> list[Document]:
 
 
 def _metadata(compilation: Compilation, name: str) -> Document:
-    return {"name": name, "namespace": namespace_of(compilation), "labels": labels_of(compilation)}
+    return {
+        "name": name,
+        "namespace": namespace_of(compilation.placement.stack),
+        "labels": labels_of(compilation),
+    }

@@ -74,7 +74,7 @@ def pod_settings(compilation: Compilation) -> PodSettings:
         environment += _store_secrets(stack.state_store)
     environment.append({"name": "FLOWC_RUN_NAME", "value": "{{workflow.name}}"})
     environment += [
-        _from_secret(f"FLOWC_SECRET_{variable.name}", variable.secret)
+        secret_variable(f"FLOWC_SECRET_{variable.name}", variable.secret)
         for variable in compilation.plan.variables
         if variable.secret is not None
     ]
@@ -82,10 +82,12 @@ def pod_settings(compilation: Compilation) -> PodSettings:
 
 
 def unit_image(stack: Stack) -> str:
-    """Return the image of the units; one without a host comes from the stack's registry."""
-    image = stack.unit_image
-    if image is None:
-        return DEFAULT_IMAGE
+    """Return the image of the units."""
+    return DEFAULT_IMAGE if stack.unit_image is None else image_of(stack.unit_image, stack)
+
+
+def image_of(image: str, stack: Stack) -> str:
+    """Return ``image``; one without a host comes from the stack's registry."""
     host = image.partition("/")[0] if "/" in image else ""
     if "." in host or ":" in host or host == "localhost" or not stack.registry:
         return image
@@ -113,13 +115,14 @@ def store_secret_variable(store: StoreSpec, option: str) -> str | None:
 
 def _store_secrets(store: StoreSpec) -> list[Document]:
     return [
-        _from_secret(variable, secret)
+        secret_variable(variable, secret)
         for option, secret in secret_options(store).items()
         if (variable := store_secret_variable(store, option)) is not None
     ]
 
 
-def _from_secret(variable: str, secret: str) -> Document:
+def secret_variable(variable: str, secret: str) -> Document:
+    """Return an environment variable with the value of a Kubernetes Secret."""
     reference = {"name": secret, "key": SECRET_KEY}
     return {"name": variable, "valueFrom": {"secretKeyRef": reference}}
 
@@ -180,6 +183,18 @@ def resources(needs: Needs | None) -> Document:
     """Return requests and limits; None for a container that only waits."""
     if needs is None:
         return {kind: dict(amounts) for kind, amounts in WAITING.items()}
+    amounts = _amounts(needs)
+    found: Document = {"requests": {**WAITING["requests"], **amounts}}
+    return {**found, "limits": amounts} if amounts else found
+
+
+def requested(needs: Needs | None) -> Document:
+    """Return requests and limits of a container that says for itself what it needs."""
+    amounts = _amounts(needs) if needs is not None else {}
+    return {"requests": amounts, "limits": dict(amounts)} if amounts else {}
+
+
+def _amounts(needs: Needs) -> dict[str, str]:
     amounts: dict[str, str] = {}
     if needs.cpu is not None:
         amounts["cpu"] = _cpu(needs.cpu)
@@ -189,8 +204,7 @@ def resources(needs: Needs | None) -> Document:
         amounts["ephemeral-storage"] = _bytes(needs.disk)
     if needs.gpu:
         amounts["nvidia.com/gpu"] = str(needs.gpu)
-    found: Document = {"requests": {**WAITING["requests"], **amounts}}
-    return {**found, "limits": amounts} if amounts else found
+    return amounts
 
 
 def scheduling(profile: Profile | None) -> Document:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.diagnostics import Diagnostics
+    from flowc.source.stack_model import Stack
     from flowc.target import Compilation, FeatureSupport
 
 
@@ -20,6 +21,12 @@ class ArgoTarget:
     name = "argo"
     features: Mapping[str, FeatureSupport] = FEATURES
     limits: Mapping[str, int] = LIMITS
+
+    def endpoints(self, stack: Stack, shared_name: str) -> Mapping[str, str]:
+        """Return the URLs of the classes that come up beside the flow."""
+        from flowc_targets.argo.classes.names import class_urls
+
+        return class_urls(stack, shared_name)
 
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report, at source lines, what cannot run on Argo."""

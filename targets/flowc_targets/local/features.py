@@ -39,6 +39,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "container": native("by podman or docker, where found"),
     "stepflow-url": NATIVE,
     "stepflow-command": native("started for the run, ended with it"),
+    "stepflow-deploy": refused("give the class a `command` or a `url` in a stack for here"),
     "dynamic-flows": NATIVE,
     "granularity-auto": NATIVE,
     "while": _later("`while` is"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from flowc.diagnostics import Diagnostics
+    from flowc.source.stack_model import Stack
     from flowc.target import Compilation, FeatureSupport
     from flowc_shim.contract.json_types import Json
     from flowc_shim.stores.api import StateStore
@@ -27,6 +28,10 @@ class LocalTarget:
     features: Mapping[str, FeatureSupport] = FEATURES
     limits: Mapping[str, int] = {"max_items": MAX_ITEMS}
 
+    def endpoints(self, stack: Stack, shared_name: str) -> Mapping[str, str]:
+        """Return nothing: whatever runs here is started by the shim."""
+        return {}
+
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report classes that only a cluster could bring up; all else runs here."""
         from flowc.diagnostics import codes
@@ -37,8 +42,8 @@ class LocalTarget:
         for cls in used.values():
             if cls.deploy is not None:
                 diagnostics.report(
-                    codes.NOT_BUILT_YET,
-                    f"class `{cls.name}`: `deploy` is not built yet",
+                    codes.UNSUPPORTED,
+                    f"class `{cls.name}` is to be deployed, and nothing is deployed here",
                     cls.span,
                     hint="give the class a `command` that starts its server, or a `url`",
                 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.diagnostics import Diagnostics
+    from flowc.source.stack_model import Stack
     from flowc.target import Compilation, FeatureSupport
 
 
@@ -20,6 +21,10 @@ class StepFunctionsTarget:
     name = "step-functions"
     features: Mapping[str, FeatureSupport] = FEATURES
     limits: Mapping[str, int] = LIMITS
+
+    def endpoints(self, stack: Stack, shared_name: str) -> Mapping[str, str]:
+        """Return nothing: classes are not brought up here yet."""
+        return {}
 
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report, at source lines, what cannot run on Step Functions."""

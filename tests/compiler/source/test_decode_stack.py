@@ -13,6 +13,7 @@ from flowc.source.decode_plugins import BUILTIN_COMPONENTS
 from flowc.source.decode_routes import routes_to_json
 from flowc.source.decode_stack import decode_stacks
 from flowc.source.model import Needs
+from flowc.source.stack_model import Balancer, Deploy, Replicas
 from flowc.source.yaml_reader import read
 from flowc_shim.components.builtins import client
 from flowc_shim.contract.plan import Candidate
@@ -104,7 +105,9 @@ def test_everything_a_stack_says() -> None:
     assert (profile.node_selector, profile.compute) == ({"a": "b"}, "ecs")
     gpu = production.classes["gpu"]
     assert (gpu.resources, gpu.profile) == (profile.needs, "big-gpu")
-    assert isinstance(gpu.deploy, dict) and gpu.deploy["replicas"] == {"min": 3, "max": 3}
+    assert gpu.deploy is not None
+    assert (gpu.deploy.image, gpu.deploy.replicas) == ("c:1", Replicas(3, 3))
+    assert (gpu.deploy.needs, gpu.deploy.profile) == (profile.needs, profile)
     assert production.classes["builtin"].resources == Needs(cpu=2.0)
 
 
@@ -248,3 +251,55 @@ def test_interpolation_reaches_what_an_alias_shares_and_reports_it_once() -> Non
     assert document is not None
     decode_stacks(document, diagnostics, {})
     assert [d.code.number for d in diagnostics] == ["FC007"]
+
+
+def test_a_server_that_flowc_brings_up() -> None:
+    stack = stack_of(
+        """
+        plugins:
+          all:
+            type: stepflow
+            deploy:
+              image: "c:1"
+              command: python
+              args: [-m, servers]
+              env: {TOKEN: {secret: token}, LEVEL: "3"}
+              port: 9000
+              health_path: /ok
+              replicas: {min: 2, max: 9, cpu: 70%, metric: {name: waiting, value: 500m}}
+              resources: {cpu: 2}
+              node_selector: {pool: big}
+              tolerations: [{key: gpu, operator: Exists}]
+              service_account: models
+              grace: 10m
+              balancer: {image: "haproxy:3.0", replicas: {min: 2, max: 4, cpu: 50%}}
+        routes: {"/{*component}": [{plugin: all}]}
+        """
+    )
+    deploy = stack.classes["all"].deploy
+    assert deploy is not None
+    assert deploy == Deploy(
+        image="c:1",
+        span=deploy.span,
+        replicas=Replicas(2, 9, 0.7, ("waiting", "500m")),
+        balancer=Balancer(Replicas(2, 4, 0.5), "haproxy:3.0"),
+        port=9000,
+        health_path="/ok",
+        grace=600.0,
+        command=("python",),
+        args=("-m", "servers"),
+        env={"TOKEN": {"secret": "token"}, "LEVEL": "3"},
+        needs=Needs(cpu=2.0),
+        node_selector={"pool": "big"},
+        tolerations=({"key": "gpu", "operator": "Exists"},),
+        service_account="models",
+    )
+    assert stack.classes["all"].resources == Needs(cpu=2.0)
+
+
+def test_a_server_of_which_little_is_said() -> None:
+    text = 'plugins: {a: {type: stepflow, deploy: {image: "c:1"}}}\nroutes: {}'
+    deploy = stack_of(text).classes["a"].deploy
+    assert deploy is not None
+    assert (deploy.replicas, deploy.balancer) == (Replicas(1, 1), Balancer(Replicas(2, 2)))
+    assert (deploy.port, deploy.health_path, deploy.grace) == (8080, "/health", 300.0)

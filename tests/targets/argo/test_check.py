@@ -59,7 +59,6 @@ def test_no_store_at_all() -> None:
     [
         ("{type: container, components: {/f: {image: 'x:1'}}}", "FC501", "container"),
         ("{type: stepflow, command: python, args: [s.py]}", "FC501", "give its `url`"),
-        ("{type: stepflow, deploy: {image: 'x:1'}}", "FC118", "give its `url`"),
         (
             "{type: command, components: {/f: {command: x, env: {K: {secret: k}}}}}",
             "FC506",

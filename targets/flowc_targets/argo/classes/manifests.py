@@ -1,0 +1,42 @@
+"""One file per component class that comes up beside the flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc_targets._shared.names import label_value
+from flowc_targets.argo.classes.balancers import balancer_objects
+from flowc_targets.argo.classes.names import deployed_classes, has_balancer
+from flowc_targets.argo.classes.servers import server_objects
+
+if TYPE_CHECKING:
+    from flowc.target import Compilation
+
+Document = dict[str, Any]
+
+
+def class_files(compilation: Compilation) -> dict[str, list[Document]]:
+    """Return file name → objects."""
+    labels = _labels(compilation)
+    found = {}
+    for cls, names in deployed_classes(compilation):
+        assert cls.deploy is not None
+        own = {**labels, "flowc.dev/class": label_value(cls.name)}
+        objects = server_objects(cls, cls.deploy, names, own, compilation.placement.stack)
+        if has_balancer(cls):
+            objects += balancer_objects(cls, cls.deploy, names, own)
+        found[f"class-{names.own}.yaml"] = objects
+    return found
+
+
+def _labels(compilation: Compilation) -> dict[str, str]:
+    """Return the labels of what flows share: no flow's own, unless there is but one flow."""
+    placement = compilation.placement
+    labels = {
+        "app.kubernetes.io/managed-by": "flowc",
+        "flowc.dev/project": label_value(placement.project),
+        "flowc.dev/branch": label_value(placement.branch),
+    }
+    if not placement.project:
+        labels["flowc.dev/flow"] = label_value(compilation.program.name)
+    return {name: value for name, value in labels.items() if value}

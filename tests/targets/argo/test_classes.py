@@ -1,0 +1,198 @@
+"""Component classes that come up beside a flow: their objects, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from tests.gates.argo_validator import argo_problems
+from tests.gates.haproxy import haproxy_problems
+from tests.targets.argo.flows import STACK, compiled, diagnose, emitted, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONE = "steps: [{id: a, component: /f, input: 1}]\noutput: {$step: a}\n"
+
+
+def stack_with(deploy: str, profiles: str = "") -> str:
+    plugin = f"served: {{type: stepflow, deploy: {deploy}}}"
+    return re.sub(r"served: \{.*", plugin, STACK) + profiles
+
+
+def objects(deploy: str, profiles: str = "", **options: Any) -> dict[tuple[str, str], Any]:
+    """Return the objects of the class by kind and name."""
+    files = emitted(ONE, stack_with(deploy, profiles), **options)
+    documents = yaml.safe_load_all(files["class-served.yaml"])
+    return {(d["kind"], d["metadata"]["name"]): d for d in documents}
+
+
+def problems_of(deploy: str, profiles: str = "") -> list[tuple[str, str]]:
+    compilation, diagnostics = diagnose(ONE, stack_with(deploy, profiles))
+    assert compilation is None
+    return [(d.code.number, f"{d.message} | {d.hint}") for d in diagnostics.sorted()]
+
+
+def test_one_server_needs_no_balancer() -> None:
+    found = objects("{image: 'x:1', port: 9000}")
+    name = "orders--served"
+    assert list(found) == [
+        ("ServiceAccount", name),
+        ("Deployment", name),
+        ("Service", name),
+        ("PodDisruptionBudget", name),
+    ]
+    deployment = found["Deployment", name]["spec"]
+    assert deployment["replicas"] == 1
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    assert found["Service", name]["spec"]["ports"] == [
+        {"name": "http", "port": 8080, "targetPort": "http"}
+    ]
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "http", "containerPort": 9000}]
+    assert container["env"] == [{"name": "PORT", "value": "9000"}]
+    assert container["resources"] == {}
+
+
+def test_several_servers_stand_behind_a_balancer() -> None:
+    found = objects("{image: 'x:1', replicas: 3, port: 9000}")
+    kinds = [kind for kind, _ in found]
+    assert kinds.count("StatefulSet") == 1
+    assert found["Service", "orders--served"]["spec"]["selector"] == {
+        "app.kubernetes.io/name": "orders--served",
+        "app.kubernetes.io/component": "balancer",
+    }
+    pods = found["Service", "orders--served-pods"]["spec"]
+    assert (pods["clusterIP"], "publishNotReadyAddresses" in pods) == ("None", False)
+    peers = found["Service", "orders--served-lb-peers"]["spec"]
+    assert (peers["clusterIP"], peers["publishNotReadyAddresses"]) == ("None", True)
+    balancers = found["StatefulSet", "orders--served-lb"]["spec"]
+    assert (balancers["replicas"], balancers["serviceName"]) == (2, "orders--served-lb-peers")
+    (files,) = [d["data"] for (kind, _), d in found.items() if kind == "ConfigMap"]
+    assert "orders--served-pods.flows.svc.cluster.local:9000" in files["haproxy.cfg"]
+    assert haproxy_problems(files["haproxy.cfg"]) == ""
+
+
+def test_clients_call_the_service() -> None:
+    plan = compiled(ONE, stack_with("{image: 'x:1', replicas: 3}")).plan
+    assert plan.classes["served"] == {
+        "type": "stepflow",
+        "url": "http://orders--served.flows.svc:8080",
+    }
+
+
+def test_flows_of_a_project_share_their_classes() -> None:
+    options = {"project": "shop", "branch": "main", "flow": "orders"}
+    found = objects("{image: 'x:1'}", **options)
+    labels = found["Deployment", "shop-main--served"]["metadata"]["labels"]
+    assert labels["flowc.dev/project"] == "shop"
+    assert "flowc.dev/flow" not in labels
+    other = objects("{image: 'x:1'}", **{**options, "flow": "invoices"})
+    assert other == found
+
+
+@pytest.mark.parametrize("project", ["a" * 60, "3d", "Größe", "x-y"])
+def test_names_are_accepted_by_kubernetes(project: str, tmp_path: Path) -> None:
+    deploy = "{image: 'x:1', replicas: {max: 3, cpu: 70%}, resources: {cpu: 1}}"
+    files = emitted(ONE, stack_with(deploy), project=project, branch="feature/x", flow="orders")
+    assert argo_problems(written(tmp_path, files)) == []
+
+
+def test_autoscaling_leaves_the_number_alone() -> None:
+    replicas = "{min: 2, max: 9, cpu: 70%, metric: {name: waiting, value: 500m}}"
+    balancer = "{replicas: {min: 2, max: 4, cpu: 50%}}"
+    found = objects(
+        f"{{image: 'x:1', resources: {{cpu: 1}}, replicas: {replicas}, balancer: {balancer}}}"
+    )
+    servers = found["HorizontalPodAutoscaler", "orders--served"]["spec"]
+    assert servers["scaleTargetRef"]["kind"] == "Deployment"
+    assert (servers["minReplicas"], servers["maxReplicas"]) == (2, 9)
+    assert servers["metrics"] == [
+        {
+            "type": "Resource",
+            "resource": {
+                "name": "cpu",
+                "target": {"type": "Utilization", "averageUtilization": 70},
+            },
+        },
+        {
+            "type": "Pods",
+            "pods": {
+                "metric": {"name": "waiting"},
+                "target": {"type": "AverageValue", "averageValue": "500m"},
+            },
+        },
+    ]
+    balancers = found["HorizontalPodAutoscaler", "orders--served-lb"]["spec"]
+    assert balancers["scaleTargetRef"]["kind"] == "StatefulSet"
+    assert "replicas" not in found["Deployment", "orders--served"]["spec"]
+    assert "replicas" not in found["StatefulSet", "orders--served-lb"]["spec"]
+    (files,) = [d["data"] for (kind, _), d in found.items() if kind == "ConfigMap"]
+    assert files["haproxy.cfg"].count("    peer ") == 4
+
+
+def test_resources_and_nodes_of_a_profile() -> None:
+    profiles = """
+resources:
+  v100:
+    {gpu: 1, gpu_type: v100, memory: 32Gi, cpu: 500m, disk: 20Gi, machine_type: n1-highmem-16,
+     node_selector: {accelerator: v100}, tolerations: [{key: gpu, operator: Exists}]}
+"""
+    deploy = "{image: 'x:1', resources: v100, node_selector: {pool: big}, tolerations: [{key: b}]}"
+    pod = objects(deploy, profiles)["Deployment", "orders--served"]["spec"]["template"]["spec"]
+    amounts = {
+        "cpu": "500m", "memory": "32Gi", "ephemeral-storage": "20Gi", "nvidia.com/gpu": "1"
+    }  # fmt: skip
+    assert pod["containers"][0]["resources"] == {"requests": amounts, "limits": amounts}
+    assert pod["nodeSelector"] == {
+        "accelerator": "v100",
+        "node.kubernetes.io/instance-type": "n1-highmem-16",
+        "pool": "big",
+    }
+    assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists"}, {"key": "b"}]
+
+
+def test_secrets_come_from_kubernetes() -> None:
+    env = "{TOKEN: {secret: model-token}, LEVEL: '3'}"
+    found = objects(f"{{image: 'x:1', env: {env}, service_account: models}}")
+    pod = found["Deployment", "orders--served"]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["env"][1:] == [
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "model-token", "key": "value"}}},
+        {"name": "LEVEL", "value": "3"},
+    ]
+    assert pod["serviceAccountName"] == "models"
+    assert not any(kind == "ServiceAccount" for kind, _ in found)
+
+
+def test_a_class_that_no_step_uses_stays_away() -> None:
+    stack = STACK.replace(
+        "  inside:", "  idle: {type: stepflow, deploy: {image: 'x:1'}}\n  inside:"
+    )
+    python = "steps: [{id: a, component: /inside/m:f, input: 1}]\noutput: {$step: a}\n"
+    assert not any(name.startswith("class-") for name in emitted(python, stack))
+
+
+@pytest.mark.parametrize(
+    ("deploy", "code", "part"),
+    [
+        ("{image: x, replicas: {max: 3, cpu: 70%}}", "FC501", "resources: {cpu: …}"),
+        ("{image: x, resources: v}", "FC501", "node_selector"),
+        ("{image: x, env: {'A B': c}}", "FC502", "environment variable"),
+        ("{image: x, env: {A: {secret: A_B}}}", "FC502", "Kubernetes Secret"),
+        ("{image: x, env: {PORT: '3'}}", "FC502", "`PORT` is set by flowc"),
+        ("{image: x, service_account: A_B}", "FC502", "ServiceAccount"),
+    ],
+)
+def test_what_a_cluster_would_refuse(deploy: str, code: str, part: str) -> None:
+    ((number, text),) = problems_of(deploy, "resources: {v: {gpu: 1, gpu_type: v100}}\n")
+    assert number == code
+    assert part in text
+
+
+def test_a_requirement_is_checked_against_what_a_server_gets() -> None:
+    flow = ONE.replace("input: 1", "input: 1, resources: {gpu: 2}")
+    compilation, diagnostics = diagnose(flow, stack_with("{image: x, resources: {gpu: 1}}"))
+    assert compilation is None
+    assert [d.code.number for d in diagnostics] == ["FC305"]
