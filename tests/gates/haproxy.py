@@ -27,7 +27,7 @@ def haproxy_problems(configuration: str) -> str:
         path = Path(folder) / "haproxy.cfg"
         path.write_text(configuration, encoding="utf-8")
         done = subprocess.run(
-            [haproxy_program(), "-c", "-q", "-L", peers[0][0], "-f", str(path)],
+            [haproxy_program(), "-c", "-L", peers[0][0], "-f", str(path)],
             env={"POD_IP": "127.0.0.1", **found},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
