@@ -40,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     prepare.add_argument("--shim", action="append", default=[], metavar="ROLE")
     prepare.add_argument("--helper", action="append", default=[], metavar="ROLE")
+    sweep = commands.add_parser("sweep", help="end the runs whose engine ended without a word")
+    sweep.add_argument("--plan", required=True, help="digest of the plan that is mounted")
+    sweep.add_argument("--engine", choices=["kubernetes"], required=True)
+    sweep.add_argument("--retention", type=float, default=None, metavar="SECONDS")
     blobs = commands.add_parser("blob-api", help="serve Stepflow's blob HTTP API")
     blobs.add_argument("--host", default="127.0.0.1")
     blobs.add_argument("--port", type=int, default=7841)
@@ -53,6 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
         from flowc_shim.blob_api.command import serve_forever
 
         return serve_forever(options.host, options.port)
+    if options.command == "sweep":
+        from flowc_shim.sweeper.command import run_sweep
+
+        return run_sweep(options.plan, options.retention)
     from flowc_shim.runner.plans import PlanProblem
     from flowc_shim.stores.api import StoreUnavailable
 

@@ -43,6 +43,8 @@ def perform(runtime: Runtime, request: Request) -> Verdict:
     if request.input_text is not None:
         header: dict[str, Json] = {"name": runtime.run_name, "flow": runtime.plan.name,
                                    "plan": runtime.plan.digest}  # fmt: skip
+        if runtime.deployment:
+            header["deployment"] = runtime.deployment
         begin_run_from(runtime, request.input_text, header, request.trigger_text)
     if request.command == "finish":
         return finish_run(runtime, request.status)

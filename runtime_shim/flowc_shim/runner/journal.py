@@ -101,8 +101,19 @@ class Journal:
         return self._start[0]["input"]
 
     def write_header(self, header: dict[str, Json]) -> None:
-        """Write the run's header if nobody did, and let people find the run by its name."""
-        self._decide(keys.header_key(self.run), {"run": self.run, "started": time.time(), **header})
+        """Write the run's header if nobody did, and let people find the run.
+
+        By its name; and with its ``deployment``, in the order of start and among the runs that the
+        sweeper looks after.
+        """
+        row = self._decide(
+            keys.header_key(self.run), {"run": self.run, "started": time.time(), **header}
+        )
+        if row.get("deployment"):
+            deployment, started = str(row["deployment"]), float(row["started"])
+            self._decide(keys.open_run_key(deployment, self.run), {"run": self.run})
+            listed = keys.run_of_deployment_key(deployment, started, self.run)
+            self._decide(listed, {"run": self.run})
         if header.get("name"):
             self._decide(keys.alias_key(str(header["name"]), self.run), {"run": self.run})
 

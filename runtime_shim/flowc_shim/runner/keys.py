@@ -7,6 +7,7 @@ loops around, so two loops beside each other never meet.
 from __future__ import annotations
 
 import hashlib
+import time
 from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import quote
@@ -103,3 +104,19 @@ def alias_key(name: str, run: str) -> str:
     Engines use names again, so a name may have several runs.
     """
     return f"names/{_part(name)}/{_part(run)}"
+
+
+def deployment_prefix(deployment: str) -> str:
+    """Return the prefix of what is kept about a deployment (``<target>/<name>``)."""
+    return f"deployments/{_part(deployment)}"
+
+
+def run_of_deployment_key(deployment: str, started: float, run: str) -> str:
+    """Return the key by which a deployment's runs are listed, oldest first."""
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(started))
+    return f"{deployment_prefix(deployment)}/runs/{moment}.{_part(run)}/-"
+
+
+def open_run_key(deployment: str, run: str) -> str:
+    """Return the key that stands for a run whose end nobody has seen recorded yet."""
+    return f"{deployment_prefix(deployment)}/open/{_part(run)}/-"

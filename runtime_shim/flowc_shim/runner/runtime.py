@@ -33,6 +33,7 @@ class Runtime:
 
     ``hold_waits``: the longest wait before a re-try that this process sleeps through.
     ``cancelled``: set when what runs must stop (``failFast``, a stopped run); use :meth:`cancel`.
+    ``deployment``: ``<target>/<name>`` of what the run is of, empty if it is of none.
     ``shares_blobs``: components put their blobs through one service for all runs.
     """
 
@@ -41,6 +42,7 @@ class Runtime:
     clients: ClientPool
     variables: Variables
     run_name: str = ""
+    deployment: str = ""
     hold_waits: float = LONGEST_HELD_WAIT
     cancelled: threading.Event = field(default_factory=threading.Event)
     shares_blobs: bool = False

@@ -27,6 +27,9 @@ VERDICT = "FLOWC_VERDICT"
 RUN_INPUT = "FLOWC_RUN_INPUT"
 RUN_TRIGGER = "FLOWC_RUN_TRIGGER"
 RUN_NAME = "FLOWC_RUN_NAME"
+DEPLOYMENT = "FLOWC_DEPLOYMENT"
+"""``<target>/<name>`` of what the run is of."""
+
 BLOB_API = "FLOWC_BLOB_API"
 VARIABLES = "FLOWC_VARIABLES"
 HOLD_WAITS = "FLOWC_HOLD_WAITS"
@@ -74,6 +77,7 @@ def make_runtime(
         clients=pool,
         variables=Variables(plan.variables, json.loads(env.get(VARIABLES, "{}")), env),
         run_name=env.get(RUN_NAME, run),
+        deployment=env.get(DEPLOYMENT, ""),
         hold_waits=float(env.get(HOLD_WAITS, LONGEST_HELD_WAIT)),
         shares_blobs=BLOB_API in env,
     )

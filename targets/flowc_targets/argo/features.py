@@ -44,7 +44,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "collect": refused("not built yet"),
     "run-timeout": refused("not built yet"),
     "trigger-values": lowered("a parameter of the Workflow, read by the shim"),
-    "triggers": refused("not built yet"),
+    "triggers": lowered("a CronWorkflow each; its time is given to the shim as a parameter"),
     "artifacts": refused("not built yet"),
     "sub-flows": refused("not built yet"),
     "waits": refused("not built yet"),

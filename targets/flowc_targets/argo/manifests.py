@@ -8,20 +8,20 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.language.canonical import canonical
-from flowc_targets._shared.names import label_value, object_name
 from flowc_targets._shared.yaml_emitter import emit, emit_documents
+from flowc_targets.argo.accounts import REPORT_RESULTS, account
 from flowc_targets.argo.classes.manifests import class_files
-from flowc_targets.argo.classes.names import namespace_of
 from flowc_targets.argo.dags import ENTRY, Dags, build_dags
+from flowc_targets.argo.identity import base_name, labels_of, metadata, plan_name
 from flowc_targets.argo.leaves import leaf_template, light_class
-from flowc_targets.argo.limits import OBJECT_NAME, PLAN_READABLE_BYTES
+from flowc_targets.argo.limits import PLAN_READABLE_BYTES
 from flowc_targets.argo.pods import (
-    options_text,
-    plain_options,
     pod_settings,
     security_context,
+    store_parameters,
     volumes,
 )
+from flowc_targets.argo.schedules import schedules, sweeper
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
@@ -32,35 +32,23 @@ Document = dict[str, Any]
 
 def manifests(compilation: Compilation) -> dict[str, str]:
     """Return file name → text."""
-    template = workflow_template(compilation, build_dags(compilation.layout))
     return {
-        "workflow-template.yaml": emit(template),
-        "plan.yaml": emit(plan_config_map(compilation)),
-        "rbac.yaml": emit_documents(rbac(compilation)),
-        **{name: emit_documents(parts) for name, parts in class_files(compilation).items()},
+        name: emit(found[0]) if len(found) == 1 else emit_documents(found)
+        for name, found in documents(compilation).items()
     }
 
 
-def base_name(compilation: Compilation) -> str:
-    """Return the name of the flow's objects."""
-    return object_name(compilation.name, OBJECT_NAME)
-
-
-def plan_name(compilation: Compilation) -> str:
-    """Return the name of the plan's ConfigMap: by digest, so that no run ever sees another plan."""
-    return f"{base_name(compilation)}-plan-{compilation.plan.digest[:8]}"
-
-
-def labels_of(compilation: Compilation) -> dict[str, str]:
-    """Return the labels of all objects, and of the Workflows and pods made from them."""
-    labels = {
-        "app.kubernetes.io/managed-by": "flowc",
-        "app.kubernetes.io/name": base_name(compilation),
-        "flowc.dev/flow": label_value(compilation.program.name),
-        "flowc.dev/project": label_value(compilation.placement.project),
-        "flowc.dev/branch": label_value(compilation.placement.branch),
+def documents(compilation: Compilation) -> dict[str, list[Document]]:
+    """Return file name → manifests, in the order in which they can be applied."""
+    found = {
+        **class_files(compilation),
+        "rbac.yaml": rbac(compilation),
+        "plan.yaml": [plan_config_map(compilation)],
+        "workflow-template.yaml": [workflow_template(compilation, build_dags(compilation.layout))],
+        "schedules.yaml": schedules(compilation),
+        "sweeper.yaml": sweeper(compilation),
     }
-    return {name: value for name, value in labels.items() if value}
+    return {name: found for name, found in found.items() if found}
 
 
 def workflow_template(compilation: Compilation, dags: Dags) -> Document:
@@ -79,7 +67,7 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "WorkflowTemplate",
         "metadata": {
-            **_metadata(compilation, base_name(compilation)),
+            **metadata(compilation, base_name(compilation)),
             "annotations": _annotations(compilation),
         },
         "spec": {
@@ -107,13 +95,8 @@ def _annotations(compilation: Compilation) -> dict[str, str]:
 
 def _parameters(compilation: Compilation) -> list[Document]:
     """Return what may be given per run; what depends on an account has its default here."""
-    parameters = [{"name": "input", "value": "{}"}, {"name": "trigger", "value": "null"}]
-    store = compilation.placement.stack.state_store
-    if store is not None:
-        parameters.append({"name": "store", "value": store.url})
-        if plain_options(store):
-            parameters.append({"name": "store-options", "value": options_text(store)})
-    return parameters
+    given = [{"name": "input", "value": "{}"}, {"name": "trigger", "value": "null"}]
+    return given + store_parameters(compilation)
 
 
 def plan_config_map(compilation: Compilation) -> Document:
@@ -121,7 +104,7 @@ def plan_config_map(compilation: Compilation) -> Document:
     config_map: Document = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(compilation, plan_name(compilation)),
+        "metadata": metadata(compilation, plan_name(compilation)),
         "immutable": True,
     }
     plan = compilation.plan.to_json()
@@ -148,35 +131,4 @@ def _little(number: int) -> bytes:
 
 def rbac(compilation: Compilation) -> list[Document]:
     """Return the pods' service account and the least that Argo's executor needs."""
-    name = base_name(compilation)
-    account = {
-        "kind": "ServiceAccount",
-        "name": name,
-        "namespace": namespace_of(compilation.placement.stack),
-    }
-    group = "rbac.authorization.k8s.io"
-    results = {
-        "apiGroups": ["argoproj.io"],
-        "resources": ["workflowtaskresults"],
-        "verbs": ["create", "patch"],
-    }
-    metadata = _metadata(compilation, name)
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": [results]},
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "RoleBinding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
-            "subjects": [account],
-        },
-    ]
-
-
-def _metadata(compilation: Compilation, name: str) -> Document:
-    return {
-        "name": name,
-        "namespace": namespace_of(compilation.placement.stack),
-        "labels": labels_of(compilation),
-    }
+    return account(compilation, base_name(compilation), [REPORT_RESULTS])

@@ -73,6 +73,7 @@ def pod_settings(compilation: Compilation) -> PodSettings:
             environment.append({"name": "FLOWC_STORE_OPTIONS", "value": value})
         environment += _store_secrets(stack.state_store)
     environment.append({"name": "FLOWC_RUN_NAME", "value": "{{workflow.name}}"})
+    environment.append({"name": "FLOWC_DEPLOYMENT", "value": f"argo/{compilation.name}"})
     environment += [
         secret_variable(f"FLOWC_SECRET_{variable.name}", variable.secret)
         for variable in compilation.plan.variables
@@ -233,6 +234,13 @@ def _bytes(amount: int) -> str:
     return str(amount)
 
 
-def options_text(store: StoreSpec) -> str:
-    """Return the options of a store as the shim reads them."""
-    return json.dumps(plain_options(store), sort_keys=True)
+def store_parameters(compilation: Compilation) -> list[Document]:
+    """Return the parameters of a Workflow that say where the state store is."""
+    store = compilation.placement.stack.state_store
+    if store is None:
+        return []
+    parameters = [{"name": "store", "value": store.url}]
+    if plain_options(store):
+        options = json.dumps(plain_options(store), sort_keys=True)
+        parameters.append({"name": "store-options", "value": options})
+    return parameters

@@ -110,11 +110,13 @@ class LocalSession:
             clients=self.pool,
             variables=Variables(plan.variables, self.overrides),
             run_name=run,
+            deployment=f"local/{self.compilation.name}",
             hold_waits=NEVER_HANDED_BACK,
             shares_blobs=self.blob_url is not None,
         )
         header: dict[str, Json] = {
             "name": run, "flow": plan.name, "plan": plan.digest, "target": "local",
+            "deployment": runtime.deployment,
         }  # fmt: skip
         begin_run(runtime, value, header, trigger)
         status = self._schedule(runtime, run, observe, isolate)

@@ -166,8 +166,10 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
 def test_argo_accepts_what_is_emitted(case: str, tmp_path: Path) -> None:
     flow, stack, options = CASES[case]
     files = emitted(flow, stack, **options)
-    assert list(files) == ["workflow-template.yaml", "plan.yaml", "rbac.yaml"]
+    assert list(files) == ["rbac.yaml", "plan.yaml", "workflow-template.yaml", "sweeper.yaml"]
     assert validate_strict(template_of(files)) == []
+    for document in yaml.safe_load_all(files["sweeper.yaml"]):
+        assert validate_strict(document) == []
     assert argo_problems(written(tmp_path, files)) == []
 
 

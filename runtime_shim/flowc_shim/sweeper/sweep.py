@@ -1,0 +1,177 @@
+"""Recording the end of runs that ended without their exit handler, and forgetting old ones.
+
+Stopping with ``argo terminate``, deleting a Workflow and aborting an execution run no exit handler.
+Every run that began has an entry under its deployment (``open/<run>``) until its end was seen here.
+All of it is idempotent: an end is decided once, by whoever comes first, and a sweep that was
+interrupted is done again by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flowc_shim.contract.errors import platform_error
+from flowc_shim.contract.plan import ROOT
+from flowc_shim.runner import keys
+from flowc_shim.runner.commands import Request, perform
+from flowc_shim.runner.journal import Journal
+from flowc_shim.runner.plans import PlanProblem, plan_key
+from flowc_shim.runner.session import RUN_NAME, open_session
+from flowc_shim.runner.settle import STOPPED_STATUSES
+from flowc_shim.stores.api import StoreUnavailable
+from flowc_shim.stores.commit import land
+from flowc_shim.sweeper.api import Engine, EngineEnd, EngineUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowc_shim.contract.json_types import Json
+    from flowc_shim.contract.plan import Plan
+    from flowc_shim.stores.api import StateStore
+
+RETENTION = 30 * 86400.0
+"""Seconds after its start that a run which has ended is kept, with everything that it wrote."""
+
+TOGETHER = 32
+"""Keys that are read at a time."""
+
+SUCCEEDED = "succeeded"
+
+
+@dataclass
+class Swept:
+    """What a sweep did: runs that got an end, that had one, that go on, and that were forgotten.
+
+    ``failed``: run → why nothing could be done for it now; the next sweep tries again.
+    """
+
+    ended: list[str] = field(default_factory=list)
+    closed: int = 0
+    going_on: int = 0
+    forgotten: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return it for the container's log."""
+        return {
+            "ended": self.ended, "closed": self.closed, "going_on": self.going_on,
+            "forgotten": self.forgotten, "failed": self.failed,
+        }  # fmt: skip
+
+
+def publish_plan(store: StateStore, plan: Plan) -> None:
+    """Put the plan where a later sweeper, and people, find it when its release is gone."""
+    land(store, plan_key(plan.digest), json.dumps(plan.to_json()).encode())
+
+
+def sweep(
+    store: StateStore,
+    deployment: str,
+    engine: Engine,
+    env: Mapping[str, str],
+    *,
+    retention: float = RETENTION,
+    now: float | None = None,
+) -> Swept:
+    """Look after every open run of ``deployment``, then forget what is past its retention.
+
+    ``env``: the environment of the deployment's shims, without the run's own part.
+    """
+    found = Swept()
+    for run in _below(store, f"{keys.deployment_prefix(deployment)}/open"):
+        try:
+            _look_after(store, deployment, run, engine, env, found)
+        except (PlanProblem, EngineUnavailable, StoreUnavailable, ValueError) as error:
+            found.failed[run] = str(error)
+    moment = time.time() if now is None else now
+    for key, run in _old_runs(store, deployment, moment - retention):
+        try:
+            _forget(store, deployment, key, run, found)
+        except StoreUnavailable as error:
+            found.failed[run] = str(error)
+    return found
+
+
+def _below(store: StateStore, prefix: str) -> Iterator[str]:
+    """Yield the runs whose rows are below ``prefix``."""
+    wanted = list(store.list(prefix))
+    for start in range(0, len(wanted), TOGETHER):
+        for body in store.read_many(wanted[start : start + TOGETHER]).values():
+            yield str(json.loads(body)["run"])
+
+
+def _look_after(
+    store: StateStore,
+    deployment: str,
+    run: str,
+    engine: Engine,
+    env: Mapping[str, str],
+    found: Swept,
+) -> None:
+    journal = Journal(store, run)
+    if journal.end() is None:
+        header = journal.header()
+        end = engine.end_of(run, header)
+        if end is None:
+            found.going_on += 1
+            return
+        _record(journal, header, end, env)
+        found.ended.append(run)
+    else:
+        found.closed += 1
+    store.delete_run(keys.open_run_key(deployment, run).removesuffix("/-"))
+
+
+def _record(
+    journal: Journal, header: Mapping[str, Json], end: EngineEnd, env: Mapping[str, str]
+) -> None:
+    """Decide what the run's shims left undecided, and its end, as its exit handler would have."""
+    name = str(header.get("name") or journal.run)
+    # the plan is the run's own, which may be older than the one that is mounted here
+    own = {key: value for key, value in env.items() if key != "FLOWC_PLAN"}
+    with open_session(str(header["plan"]), journal.run, {**own, RUN_NAME: name}) as runtime:
+        if end.status.lower() not in (*STOPPED_STATUSES, SUCCEEDED):
+            message = f"the engine ended the run: {end.message or end.status}"
+            error = platform_error("EXECUTION_DIED", message).info.to_json()
+            runtime.journal.set_failing(ROOT, (), {"step": None, "error": error})
+        perform(runtime, Request("finish", status=end.status))
+
+
+def _old_runs(store: StateStore, deployment: str, before: float) -> Iterator[tuple[str, str]]:
+    """Yield key and run of those that were started before; the keys are in the order of start."""
+    last = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(before))
+    prefix = f"{keys.deployment_prefix(deployment)}/runs"
+    for key in list(store.list(prefix)):
+        if key.removeprefix(f"{prefix}/") >= last:
+            return
+        body = store.read(key)
+        if body is not None:
+            yield key, str(json.loads(body)["run"])
+
+
+def _forget(store: StateStore, deployment: str, key: str, run: str, found: Swept) -> None:
+    """Delete everything of a run that has ended; its entry in the list goes last."""
+    journal = Journal(store, run)
+    header = journal.header()
+    if header and journal.end() is None:
+        return
+    name = str(header.get("name") or "")
+    store.delete_run(keys.open_run_key(deployment, run).removesuffix("/-"))
+    store.delete_run(keys.run_prefix(run))
+    if name:
+        _forget_name(store, name)
+    store.delete_run(key.removesuffix("/-"))
+    found.forgotten.append(run)
+
+
+def _forget_name(store: StateStore, name: str) -> None:
+    """Forget a name of runs once no run has it: engines use names again."""
+    prefix = keys.alias_key(name, "x").rpartition("/")[0]
+    for key in store.list(prefix):
+        body = store.read(key)
+        if body is not None and store.read(keys.header_key(json.loads(body)["run"])) is not None:
+            return
+    store.delete_run(prefix)
