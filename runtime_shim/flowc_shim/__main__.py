@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> Verdict:
     from flowc_shim.runner.commands import Request, perform
-    from flowc_shim.runner.session import RUN_INPUT, RUN_TRIGGER, open_session
+    from flowc_shim.runner.session import RUN_INPUT, RUN_STARTED, RUN_TRIGGER, open_session
 
     request = Request(
         command=options.command,
@@ -93,6 +93,7 @@ def _run(options: argparse.Namespace) -> Verdict:
         status=getattr(options, "status", ""),
         input_text=os.environ.get(RUN_INPUT),
         trigger_text=os.environ.get(RUN_TRIGGER),
+        started=os.environ.get(RUN_STARTED),
     )
     with _ending_in_order(), open_session(options.plan, options.run) as runtime:
         return perform(runtime, request)

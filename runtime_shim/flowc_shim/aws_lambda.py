@@ -50,6 +50,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         scope=event.get("scope") or "",
         settled={unit: _death(error) for unit, error in (event.get("settle") or {}).items()},
         status=event.get("status") or "",
+        started=event.get("started"),
         **_start(event),
     )
     try:

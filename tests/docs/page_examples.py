@@ -2,8 +2,8 @@
 
 ``yaml flow``, ``yaml stack`` and ``yaml project`` are whole files. A flow may say more, each as
 ``name=JSON``: ``input``, ``trigger`` and ``result`` of a run, some of its ``outcomes`` (step path →
-outcome), the code of the error that it ends with (``failed``), and the codes of the diagnostics it
-gets (``diagnostics``; a block with an error among them is not run).
+outcome), the code of the error that it ends with (``failed``, ``timedout``), and the codes of the
+diagnostics it gets (``diagnostics``; a block with an error among them is not run).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FENCE = re.compile(r"^```yaml (flow|stack|project)\b(.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"\s*([a-z]+)=")
-_KNOWN = {"input", "result", "outcomes", "failed", "diagnostics", "trigger"}
+_KNOWN = {"input", "result", "outcomes", "failed", "diagnostics", "timedout", "trigger"}
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ def build_plan(
         step_schemas=_step_schemas(program),
         enforce_schemas=program.enforce_schemas,
         fail_fast=program.fail_fast,
+        timeout=placement.timeout,
     )
 
 

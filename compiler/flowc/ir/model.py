@@ -91,6 +91,7 @@ class Program:
     step_schemas: Mapping[str, At[Json]] = field(default_factory=dict)
     variables: tuple[SourceVariable, ...] = ()
     fail_fast: bool = False
+    timeout: At[float | v.VariableRef] | None = None
     enforce_schemas: bool = True
     implicit_defaults: bool = False
     unconsumed_steps_run: bool = True

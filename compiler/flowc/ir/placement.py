@@ -53,7 +53,8 @@ class Placement:
     """All of it: ``calls`` by step path, ``concurrency`` by loop path.
 
     ``secrets``: plain values of secret variables (local runs only); they never enter a plan.
-    ``endpoints``: the address of each class that the target brings up itself.
+    ``endpoints``: the address of each class that the target brings up itself. ``timeout``: seconds
+    of a whole run.
     """
 
     stack: Stack
@@ -64,3 +65,4 @@ class Placement:
     project: str = ""
     branch: str = ""
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None

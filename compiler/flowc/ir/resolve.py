@@ -10,7 +10,7 @@ from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.model import Call, Loop, Program, Step
 from flowc.ir.references import rewrite, span_of, step_uses
 from flowc.ir.scopes import Scope, enter, join
-from flowc.source.model import SourceCall, SourceFlow, SourceLoop, SourceRetry, SourceStep
+from flowc.source.model import At, SourceCall, SourceFlow, SourceLoop, SourceRetry, SourceStep
 from flowc.source.text_spans import part_span
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.contract.policies import OnError
@@ -55,6 +55,7 @@ class _Resolver:
             step_schemas=flow.step_schemas,
             variables=flow.variables,
             fail_fast=flow.fail_fast,
+            timeout=self._timeout(flow.timeout),
             enforce_schemas=flow.facts.enforce_schemas,
             implicit_defaults=flow.facts.implicit_defaults,
             unconsumed_steps_run=flow.facts.unconsumed_steps_run,
@@ -64,6 +65,14 @@ class _Resolver:
             tags=flow.tags,
             owner=flow.owner,
         )
+
+    def _timeout(
+        self, timeout: At[float | v.VariableRef] | None
+    ) -> At[float | v.VariableRef] | None:
+        if timeout is not None and isinstance(timeout.value, v.VariableRef):
+            reference = timeout.value
+            self._check_variable(reference.name, timeout.span, reference.default is not None)
+        return timeout
 
     def _remember_inner_ids(self, steps: Iterable[SourceStep], scope: str) -> None:
         for step in steps:

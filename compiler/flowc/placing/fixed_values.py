@@ -17,8 +17,8 @@ from flowc_shim.language.paths import PathNotFound, follow
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from flowc.ir.model import Loop, Step
-    from flowc.source.model import SourceBudget, SourceRetry
+    from flowc.ir.model import Loop
+    from flowc.source.model import At, SourceBudget, SourceRetry
     from flowc_shim.contract.json_types import Json
 
 T = TypeVar("T")
@@ -69,11 +69,11 @@ class Fixed:
             )
             return None
 
-    def timeout(self, step: Step) -> float | None:
-        """Return the seconds of a step's ``timeout``."""
-        if step.timeout is None:
+    def timeout(self, timeout: At[float | v.VariableRef] | None) -> float | None:
+        """Return the seconds of a ``timeout``, of a step or of the flow."""
+        if timeout is None:
             return None
-        value, at = step.timeout.value, step.timeout.span
+        value, at = timeout.value, timeout.span
         if isinstance(value, v.VariableRef):
             return self.number(value, "`timeout`", at, parse_timeout)
         return value

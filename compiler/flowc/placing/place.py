@@ -13,7 +13,7 @@ from flowc.placing.check_inputs import check_input
 from flowc.placing.fixed_values import Fixed
 from flowc.placing.resources import check_requirement, own_needs, resources_of
 from flowc.placing.routing import Routing, compile_stack_routes
-from flowc.placing.variables import LOCAL, Given, Resolved, VariableRules, resolve_variables
+from flowc.placing.variables import LOCAL, Given, VariableRules, resolve_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,9 +67,19 @@ def place(
         diagnostics=diagnostics,
     )
     calls, concurrency, complete = placing.steps()
+    timeout = placing.fixed.timeout(program.timeout)
     if not complete:
         return None
-    return _placement(stack, calls, concurrency, variables, project, branch)
+    return Placement(
+        stack=stack,
+        calls=calls,
+        concurrency=concurrency,
+        variables=tuple(variables.plan),
+        secrets=variables.secrets,
+        project=project,
+        branch=branch,
+        timeout=timeout,
+    )
 
 
 def _sources(stack: Stack, environment: Environment | None) -> tuple[Given, ...]:
@@ -80,25 +90,6 @@ def _sources(stack: Stack, environment: Environment | None) -> tuple[Given, ...]
     return (
         Given(environment.variables, environment.variable_spans, what, exclusive=True),
         on_stack,
-    )
-
-
-def _placement(
-    stack: Stack,
-    calls: Mapping[str, PlacedCall],
-    concurrency: Mapping[str, int],
-    variables: Resolved,
-    project: str,
-    branch: str,
-) -> Placement:
-    return Placement(
-        stack=stack,
-        calls=calls,
-        concurrency=concurrency,
-        variables=tuple(variables.plan),
-        secrets=variables.secrets,
-        project=project,
-        branch=branch,
     )
 
 
@@ -133,7 +124,7 @@ class _Placing:
 
     def _call(self, step: Step, body: Call) -> PlacedCall | None:
         bound = self.bound.get(step.path, _UNBOUND)
-        timeout = self.fixed.timeout(step)
+        timeout = self.fixed.timeout(step.timeout)
         retry = self.fixed.retry(step.retry)
         wanted = resources_of(step, bound.resources, self.stack, self.fixed)
         if not body.component.value:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, codes
 from flowc.source.complex_keys import refuse_complex_keys
+from flowc.source.decode_policies import decode_timeout
 from flowc.source.decode_steps import decode_steps
 from flowc.source.dialect import choose_dialect
 from flowc.source.fields import Decoding, Fields, describe
@@ -70,6 +71,7 @@ def _decode(flow: Fields, ctx: FlowDecoding, document: Document) -> SourceFlow:
         step_schemas={**_own_schemas(steps), **declared.steps},
         variables=declared.variables,
         fail_fast=flow.get("failure") == "failFast",
+        timeout=decode_timeout(flow, ctx) if "timeout" in flow.shape.keys else None,
         tags=tuple(tag.value for tag in flow.texts("tags")),
         owner=flow.text("owner"),
         test=_located(flow, "test"),

@@ -50,7 +50,7 @@ def parse_timeout(raw: Any) -> float:
 
 
 def decode_timeout(step: Fields, ctx: FlowDecoding) -> At[float | v.VariableRef] | None:
-    """Return a step's ``timeout`` in seconds."""
+    """Return the ``timeout`` of a step, or of a flow, in seconds."""
     return ctx.located_setting(step, "timeout", parse_timeout)
 
 

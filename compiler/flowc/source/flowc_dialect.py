@@ -193,11 +193,11 @@ FLOWC = Dialect(
             **FLOW_KEYS,
             "schema": Key(one_of(FLOWC_V1)),
             "failure": Key(one_of("failAfterRunning", "failFast")),
+            "timeout": Key(or_variable(DURATION)),
             "tags": Key(TEXTS),
             "owner": Key(TEXT),
         },
         {
-            "timeout": _not_built("of a whole run ", "give the steps a `timeout`"),
             "finally": _not_built(),
             "variables": Refusal(
                 codes.UNKNOWN_KEY,

@@ -154,6 +154,7 @@ class SourceFlow:
     step_schemas: Mapping[str, At[Json]] = field(default_factory=dict)
     variables: tuple[SourceVariable, ...] = ()
     fail_fast: bool = False
+    timeout: At[float | v.VariableRef] | None = None
     tags: tuple[str, ...] = ()
     owner: str | None = None
     test: At[Json] | None = None

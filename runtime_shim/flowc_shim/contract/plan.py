@@ -131,7 +131,10 @@ class PlanVariable:
 
 @dataclass(frozen=True)
 class Plan:
-    """A compiled flow. ``routes`` and ``classes`` serve flows that arrive as data at run time."""
+    """A compiled flow. ``routes`` and ``classes`` serve flows that arrive as data at run time.
+
+    ``timeout``: seconds of the whole run.
+    """
 
     name: str
     steps: Mapping[str, PlanStep]
@@ -145,6 +148,7 @@ class Plan:
     step_schemas: Mapping[str, Json] = field(default_factory=dict)
     enforce_schemas: bool = True
     fail_fast: bool = False
+    timeout: float | None = None
     output_may_skip: bool = False
     project: str = ""
     branch: str = ""
@@ -184,6 +188,7 @@ class Plan:
                 "enforce": self.enforce_schemas,
             },
             "fail_fast": self.fail_fast,
+            **({} if self.timeout is None else {"timeout": self.timeout}),
         }
 
     @staticmethod
@@ -207,6 +212,7 @@ class Plan:
             step_schemas=raw["schemas"]["steps"],
             enforce_schemas=raw["schemas"]["enforce"],
             fail_fast=raw["fail_fast"],
+            timeout=raw.get("timeout"),
         )
 
 

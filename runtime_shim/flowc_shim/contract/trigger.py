@@ -83,13 +83,20 @@ def _due(text: Json, zone: Json) -> datetime | None:
     if text is None:
         return None
     try:
-        # Python 3.10 reads no `Z`
-        due = datetime.fromisoformat(str(text).strip().replace("Z", "+00:00"))
+        due = parse_time(str(text))
     except ValueError as error:
         raise _broken(f"`{text}` is not a time: {error}") from error
-    if due.tzinfo is None:
-        raise _broken(f"the time `{text}` has no offset")
-    return due.astimezone(_zone(zone)).replace(microsecond=0)
+    return due.astimezone(_zone(zone))
+
+
+def parse_time(text: str) -> datetime:
+    """Return a time in RFC 3339; raises ValueError."""
+    # Python 3.10 reads no `Z`, and no fractions but of three or six digits
+    seconds, _, rest = text.strip().replace("Z", "+00:00").partition(".")
+    time = datetime.fromisoformat(seconds + rest.lstrip("0123456789"))
+    if time.tzinfo is None:
+        raise ValueError("it has no offset")
+    return time
 
 
 def _zone(name: Json) -> tzinfo:

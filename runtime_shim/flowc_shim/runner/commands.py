@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from flowc_shim.contract.trigger import parse_time
 from flowc_shim.runner.finish import begin_run_from, finish_run
 from flowc_shim.runner.keys import parse_indices
 from flowc_shim.runner.units import decide, run_unit
@@ -22,7 +23,8 @@ class Request:
 
     ``unit``: the unit to run, or the one that ``decide`` is asked about. ``settled``: unit id →
     engine status and cause. ``input_text``: the run's input as JSON, on root units;
-    ``trigger_text``: what started it, the same (:mod:`flowc_shim.contract.trigger`).
+    ``trigger_text``: what started it, the same (:mod:`flowc_shim.contract.trigger`). ``started``:
+    when the engine says that the run began, in RFC 3339.
     """
 
     command: str
@@ -32,6 +34,7 @@ class Request:
     status: str = ""
     input_text: str | None = None
     trigger_text: str | None = None
+    started: str | None = None
 
 
 def perform(runtime: Runtime, request: Request) -> Verdict:
@@ -45,13 +48,23 @@ def perform(runtime: Runtime, request: Request) -> Verdict:
                                    "plan": runtime.plan.digest}  # fmt: skip
         if runtime.deployment:
             header["deployment"] = runtime.deployment
-        begin_run_from(runtime, request.input_text, header, request.trigger_text)
+        started = _seconds(request.started)
+        begin_run_from(runtime, request.input_text, header, request.trigger_text, started)
+
     if request.command == "finish":
         return finish_run(runtime, request.status)
     if request.command == "decide":
         return decide(runtime, request.unit, indices, request.settled)
     assert request.unit is not None
     return run_unit(runtime, request.unit, indices, request.settled)
+
+
+def _seconds(time: str | None) -> float | None:
+    """Return a time as seconds since the epoch; None if nobody says one that can be read."""
+    try:
+        return parse_time(time or "").timestamp()
+    except ValueError:
+        return None
 
 
 def _check(runtime: Runtime, unit: str, indices: Indices) -> None:

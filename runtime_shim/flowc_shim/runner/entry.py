@@ -13,6 +13,7 @@ from flowc_shim.contract.plan import ROOT, PlanCall, PlanStep
 from flowc_shim.language.evaluate import SkippedReference, holds, needed
 from flowc_shim.language.references import step_uses
 from flowc_shim.runner import keys
+from flowc_shim.runner.deadline import end_in_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def decide_entry(runtime: Runtime, step: PlanStep, indices: Indices) -> Outcome 
         return Outcome.UPSTREAM_FAILED
     if any(outcome in NEVER_RAN for outcome in outcomes.values()):
         return Outcome.NOT_STARTED
-    if is_failing(runtime, step.scope, indices):
+    if end_in_time(runtime) or is_failing(runtime, step.scope, indices):
         return Outcome.NOT_STARTED
     if _skipped_by_edges(step, outcomes):
         return Outcome.SKIPPED

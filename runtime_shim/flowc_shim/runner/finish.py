@@ -13,6 +13,7 @@ from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.canonical import canonical
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.language.references import step_uses
+from flowc_shim.runner.deadline import end_in_time, flag_timeout, is_timeout
 from flowc_shim.runner.records import EndRecord
 from flowc_shim.runner.runtime import RunScope, Runtime
 from flowc_shim.runner.settle import STOPPED_STATUSES, settle
@@ -20,6 +21,9 @@ from flowc_shim.schemas import SchemaMismatch, check_instance
 
 if TYPE_CHECKING:
     from flowc_shim.contract.json_types import Json
+
+TIMED_OUT_STATUSES = frozenset({"timed_out"})
+"""What engines call a run whose ``timeout`` they ended."""
 
 
 def finish_run(runtime: Runtime, status: str) -> Verdict:
@@ -39,9 +43,11 @@ def finish_run(runtime: Runtime, status: str) -> Verdict:
 
 def _end(runtime: Runtime, status: str) -> EndRecord:
     failed, never_ran = _settle_all(runtime, status)
+    reason = runtime.journal.failing_reason(ROOT, ())
+    if reason is not None and is_timeout(reason):
+        return EndRecord(Outcome.TIMED_OUT, error=reason)
     if failed is not None:
         return EndRecord(Outcome.FAILED, error=failed)
-    reason = runtime.journal.failing_reason(ROOT, ())
     if reason is not None:
         return EndRecord(Outcome.FAILED, error=reason)
     if never_ran or status.lower() in STOPPED_STATUSES:
@@ -69,9 +75,11 @@ def _settle_all(runtime: Runtime, status: str) -> tuple[dict[str, Json] | None, 
     """
     first: dict[str, Json] | None = None
     never_ran = False
-    dead = status if status.lower() in STOPPED_STATUSES else "failed"
     paths = runtime.plan.scope_steps[ROOT]
-    runtime.journal.records([((), path) for path in paths])
+    known = runtime.journal.records([((), path) for path in paths])
+    if None in known and _time_is_over(runtime, status):
+        status = "stopped"
+    dead = status if status.lower() in STOPPED_STATUSES else "failed"
     for path in paths:
         record = runtime.journal.record((), path)
         if record is None:
@@ -81,6 +89,14 @@ def _settle_all(runtime: Runtime, status: str) -> tuple[dict[str, Json] | None, 
             error = record.error.to_json() if record.error else None
             first = {"step": path, "error": error}
     return first, never_ran
+
+
+def _time_is_over(runtime: Runtime, status: str) -> bool:
+    """Whether a run that is not done was ended by its time: by the clock, or by its engine."""
+    if status.lower() in TIMED_OUT_STATUSES:
+        flag_timeout(runtime)
+        return True
+    return end_in_time(runtime)
 
 
 def _output(runtime: Runtime) -> Json:
@@ -109,39 +125,49 @@ def input_problem(runtime: Runtime, value: Json) -> ErrorInfo | None:
 
 
 def begin_run(
-    runtime: Runtime, value: Json, header: dict[str, Json] | None = None, trigger: Json = None
+    runtime: Runtime,
+    value: Json,
+    header: dict[str, Json] | None = None,
+    trigger: Json = None,
+    started: float | None = None,
 ) -> None:
     """Put the run's input in if absent, and fail the run if it does not match the schema.
 
-    ``trigger``: what started the run, as :mod:`flowc_shim.contract.trigger` says.
+    ``trigger``: what started the run, as :mod:`flowc_shim.contract.trigger` says. ``started``: when
+    its engine says that it began.
     """
     try:
-        started = read_trigger(trigger)
+        by = read_trigger(trigger)
     except FlowError as failure:
         if header is not None:
             runtime.journal.write_header(header)
         _refuse(runtime, failure.info)
         return
-    if started is not None and started.gives_input:
-        value = started.input
-    value = runtime.journal.begin(value, header, None if started is None else started.value)
+    if by is not None and by.gives_input:
+        value = by.input
+    seen = None if by is None else by.value
+    value = runtime.journal.begin(value, header, seen, started)
     problem = input_problem(runtime, value)
     if problem is not None:
         _refuse(runtime, problem)
 
 
 def begin_run_from(
-    runtime: Runtime, text: str, header: dict[str, Json], trigger: str | None = None
+    runtime: Runtime,
+    text: str,
+    header: dict[str, Json],
+    trigger: str | None = None,
+    started: float | None = None,
 ) -> None:
     """Begin the run with an input that came as text; one that is not JSON fails the run."""
     try:
         value = _decoded(text, "input")
-        started = None if not trigger else _decoded(trigger, "trigger")
+        by = None if not trigger else _decoded(trigger, "trigger")
     except FlowError as failure:
         runtime.journal.write_header(header)
         _refuse(runtime, failure.info)
         return
-    begin_run(runtime, value, header, started)
+    begin_run(runtime, value, header, by, started)
 
 
 def _decoded(text: str, what: str) -> Json:

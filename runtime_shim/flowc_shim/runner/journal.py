@@ -91,13 +91,21 @@ class Journal:
     # the run
 
     def begin(
-        self, value: Json, header: dict[str, Json] | None = None, trigger: Json = None
+        self,
+        value: Json,
+        header: dict[str, Json] | None = None,
+        trigger: Json = None,
+        started: float | None = None,
     ) -> Json:
-        """Put the run's input in if absent, and what triggered it; returns the input it has."""
-        row = self._decide(keys.input_key(self.run), {**self._pack(value), "trigger": trigger})
+        """Put the run's input in if absent; returns the input that the run has.
+
+        ``trigger``: what started it. ``started``: when, in seconds since the epoch; now without it.
+        """
+        row = {**self._pack(value), "trigger": trigger, "started": started or time.time()}
+        row = self._decide(keys.input_key(self.run), row)
         if header is not None:
             self.write_header(header)
-        self._start = [{"input": self._unpack(row), "trigger": row.get("trigger")}]
+        self._start = [{**row, "input": self._unpack(row)}]
         return self._start[0]["input"]
 
     def write_header(self, header: dict[str, Json]) -> None:
@@ -123,21 +131,28 @@ class Journal:
 
     def input(self) -> Json:
         """Return the run's input; raises KeyError if the run never began."""
-        return self._started()["input"]
+        return self._beginning()["input"]
 
     def trigger(self) -> Json:
         """Return what triggered the run, None if nobody wrote that down."""
         try:
-            return self._started()["trigger"]
+            return self._beginning().get("trigger")
         except KeyError:
             return None
 
-    def _started(self) -> dict[str, Json]:
+    def started(self) -> float | None:
+        """Return when the run began, in seconds since the epoch; None if it never did."""
+        try:
+            return self._beginning().get("started")
+        except KeyError:
+            return None
+
+    def _beginning(self) -> dict[str, Json]:
         if not self._start:
             row = self._read(keys.input_key(self.run))
             if row is None:
                 raise KeyError(f"run {self.run} has no input: it never began")
-            self._start = [{"input": self._unpack(row), "trigger": row.get("trigger")}]
+            self._start = [{**row, "input": self._unpack(row)}]
         return self._start[0]
 
     def end(self) -> EndRecord | None:

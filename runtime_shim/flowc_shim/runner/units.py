@@ -15,6 +15,7 @@ from flowc_shim.contract.plan import PlanCall, PlanUnit
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later
+from flowc_shim.runner.deadline import end_in_time, time_left
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_keys
 from flowc_shim.runner.loops import close_loop, open_loop
 from flowc_shim.runner.records import StepRecord
@@ -166,11 +167,13 @@ def _decide_step(runtime: Runtime, path: str, indices: Indices) -> StepRecord | 
 
 @contextmanager
 def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Runtime]:
-    """Yield the runtime for the unit; under ``failFast`` its calls end soon after its scope failed.
+    """Yield the runtime for the unit, whose calls end when the run's time is over.
 
-    Only this unit's: what a process runs for another item goes on if that item does.
+    Under ``failFast`` they end soon after the unit's scope failed as well. Only this unit's: what a
+    process runs for another item goes on if that item does.
     """
-    if not runtime.plan.fail_fast:
+    plan = runtime.plan
+    if not plan.fail_fast and time_left(runtime) is None:
         yield runtime
         return
     stop = threading.Event()
@@ -178,17 +181,25 @@ def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Ru
     with runtime.part() as part:
 
         def watch() -> None:
-            while not stop.wait(POLL_SECONDS):
+            while not stop.wait(_pause(part)):
                 # a store that is away for a while says nothing: look again
                 with suppress(StoreUnavailable):
-                    if part.journal.any_key(wanted):
+                    if end_in_time(part) or (plan.fail_fast and part.journal.any_key(wanted)):
                         part.cancel()
                         return
 
-        watcher = threading.Thread(target=watch, name="failFast", daemon=True)
+        watcher = threading.Thread(target=watch, name="watcher", daemon=True)
         watcher.start()
         try:
             yield part
         finally:
             stop.set()
             watcher.join()
+
+
+def _pause(runtime: Runtime) -> float:
+    """Return after how many seconds a watcher looks again."""
+    left = time_left(runtime)
+    if left is None or left <= 0:
+        return POLL_SECONDS
+    return min(left, POLL_SECONDS) if runtime.plan.fail_fast else left

@@ -42,7 +42,9 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "emit": refused("not built yet"),
     "finally": refused("not built yet"),
     "collect": refused("not built yet"),
-    "run-timeout": refused("not built yet"),
+    "run-timeout": lowered(
+        "kept by the shims; `activeDeadlineSeconds` as a backstop, the end is recorded"
+    ),
     "trigger-values": lowered("a parameter of the Workflow, read by the shim"),
     "triggers": lowered("a CronWorkflow each; its time is given to the shim as a parameter"),
     "artifacts": refused("not built yet"),

@@ -34,6 +34,9 @@ PLAN_PACKED_BYTES = 700 * 1024
 OBJECT_NAME = 52
 """A CronWorkflow's name; Argo allows 63 for the Workflows that it makes by adding a timestamp."""
 
+RUN_GRACE_SECONDS = 60
+"""After a run's ``timeout`` until Argo ends what runs: by then the shims have, in order."""
+
 LIMITS: Mapping[str, int] = {
     "max_items": MAX_ITEMS,
     "tasks_per_dag": TASKS_PER_DAG,

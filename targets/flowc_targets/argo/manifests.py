@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from flowc_targets.argo.classes.manifests import class_files
 from flowc_targets.argo.dags import ENTRY, Dags, build_dags
 from flowc_targets.argo.identity import base_name, labels_of, metadata, plan_name
 from flowc_targets.argo.leaves import leaf_template, light_class
-from flowc_targets.argo.limits import PLAN_READABLE_BYTES
+from flowc_targets.argo.limits import PLAN_READABLE_BYTES, RUN_GRACE_SECONDS
 from flowc_targets.argo.pods import (
     pod_settings,
     security_context,
@@ -73,6 +74,7 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
         "spec": {
             "entrypoint": ENTRY,
             "onExit": finish.name,
+            **_deadline(compilation.plan),
             "arguments": {"parameters": _parameters(compilation)},
             "serviceAccountName": base_name(compilation),
             "securityContext": security_context(),
@@ -82,6 +84,13 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
             "templates": [*dags.templates, *(leaf_template(leaf, settings) for leaf in leaves)],
         },
     }
+
+
+def _deadline(plan: Plan) -> Document:
+    """Return the backstop of a run's ``timeout``; Argo starts the exit handler all the same."""
+    if plan.timeout is None:
+        return {}
+    return {"activeDeadlineSeconds": math.ceil(plan.timeout) + RUN_GRACE_SECONDS}
 
 
 def _annotations(compilation: Compilation) -> dict[str, str]:

@@ -49,11 +49,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PodSettings:
-    """What all pods of a flow have in common."""
+    """What all pods of a flow have in common. ``timed``: the run has a ``timeout``."""
 
     digest: str
     image: str
     environment: tuple[Document, ...]
+    timed: bool = False
 
 
 def pod_settings(compilation: Compilation) -> PodSettings:
@@ -79,7 +80,9 @@ def pod_settings(compilation: Compilation) -> PodSettings:
         for variable in compilation.plan.variables
         if variable.secret is not None
     ]
-    return PodSettings(compilation.plan.digest, unit_image(stack), tuple(environment))
+    plan = compilation.plan
+    timed = plan.timeout is not None
+    return PodSettings(plan.digest, unit_image(stack), tuple(environment), timed)
 
 
 def unit_image(stack: Stack) -> str:
@@ -142,6 +145,9 @@ def container(
         for what in ("input", "trigger"):
             value = f"{{{{workflow.parameters.{what}}}}}"
             environment.append({"name": f"FLOWC_RUN_{what.upper()}", "value": value})
+        if settings.timed:
+            began = "{{workflow.creationTimestamp}}"
+            environment.append({"name": "FLOWC_RUN_STARTED", "value": began})
     if verdict_path is not None:
         environment.append({"name": "FLOWC_VERDICT", "value": verdict_path})
     return {

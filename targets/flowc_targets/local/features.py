@@ -47,7 +47,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "emit": _later("signals are"),
     "finally": _later("`finally` is"),
     "collect": _later("`collect` is"),
-    "run-timeout": _later("flow `timeout` is"),
+    "run-timeout": NATIVE,
     "trigger-values": native("`flowc run --trigger`"),
     "triggers": refused("nothing schedules here; `flowc run` starts a run"),
     "artifacts": _later("`$artifact` is"),

@@ -46,6 +46,9 @@ LAMBDA_MB_PER_CPU = 1_769
 
 LAMBDA_DISK_MB = 10_240
 
+RUN_GRACE_SECONDS = 60
+"""After a run's ``timeout`` until the machine ends what runs: by then the shims have, in order."""
+
 LIMITS: Mapping[str, int] = {
     "max_items": MAX_ITEMS,
     "max_items_nested": RANGE_ITEMS,

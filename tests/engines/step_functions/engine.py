@@ -128,7 +128,7 @@ class StepFunctionsEngine:
     ) -> None:
         self._command = command
         self._job_command = job_command
-        self._time_scale = time_scale
+        self.time_scale = time_scale
         self._function_timeout = function_timeout
         self._concurrency = concurrency
         self._without = without
@@ -136,7 +136,7 @@ class StepFunctionsEngine:
 
     def __enter__(self) -> StepFunctionsEngine:
         with ExitStack() as stack:
-            stack.enter_context(patched(time_scale=self._time_scale, without=self._without))
+            stack.enter_context(patched(time_scale=self.time_scale, without=self._without))
             kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
             stack.enter_context(patch.dict(os.environ, kept, clear=True))
             stack.enter_context(mock_aws(config=CONFIG))

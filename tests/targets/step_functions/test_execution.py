@@ -236,3 +236,22 @@ def test_a_plan_that_is_not_there_is_final(account: Account) -> None:
     assert (run.result.status, run.result.error) == ("FAILED", "Flowc.NotFinished")
     units = [p for p in run.result.processes if p.request.get("unit") == "a"]
     assert len(units) == 1
+
+
+def test_a_run_that_no_shim_ends_is_ended_by_its_clock(account: Account) -> None:
+    # the harness's clock goes a hundred times faster than that of the shims
+    flow = """
+    timeout: 140s
+    steps:
+      - {id: quick, component: /t/echo, input: 1}
+      - {id: slow, needs: [quick], component: /t/slow, input: {seconds: 30}}
+      - {id: after, needs: [slow], component: /t/echo}
+    """
+    run = account.run(flow)
+    assert (run.result.status, run.result.error) == ("FAILED", "Flowc.RunFailed")
+    assert "finish (late)" in run.result.states
+    assert run.observed is not None
+    assert run.observed.outcome == "timed_out"
+    assert run.observed.outcomes == {
+        "quick": "succeeded", "slow": "stopped", "after": "not_started",
+    }  # fmt: skip
