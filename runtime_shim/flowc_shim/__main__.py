@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from flowc_shim.blob_api.address import PORT
 from flowc_shim.contract.verdict import ExitCode, Status, Verdict, exit_code
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--retention", type=float, default=None, metavar="SECONDS")
     blobs = commands.add_parser("blob-api", help="serve Stepflow's blob HTTP API")
     blobs.add_argument("--host", default="127.0.0.1")
-    blobs.add_argument("--port", type=int, default=7841)
+    blobs.add_argument("--port", type=int, default=PORT)
     return parser
 
 

@@ -154,6 +154,8 @@ def _stepflow(
         healthCheck=_health_check(fields),
         **(_process(fields) if fields.has("command") else {}),
     )
+    if fields.flag("blobs"):
+        decoded = replace(decoded, blobs=At(True, fields.key_at("blobs")))
     opened = _open(fields, "deploy", DEPLOY)
     if opened is None:
         return decoded

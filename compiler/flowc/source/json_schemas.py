@@ -21,6 +21,7 @@ from flowc.source.project_tables import (
 from flowc.source.secrets import SECRET
 from flowc.source.stack_tables import (
     BALANCER,
+    BLOB_API,
     COMMAND_COMPONENT,
     CONDITION,
     CONTAINER_COMPONENT,
@@ -190,6 +191,8 @@ def _stack() -> Schema:
         "deploy": object_schema(DEPLOY),
         "replicas": {"anyOf": [{"type": "integer", "minimum": 1}, object_schema(REPLICAS)]},
         "metric": object_schema(METRIC),
+        "blob_api": object_schema(BLOB_API),
+        "secret": object_schema(SECRET),
         "toleration": object_schema(TOLERATION),
         "balancer": object_schema(BALANCER),
         "healthCheck": object_schema(HEALTH_CHECK),

@@ -77,13 +77,28 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
+class BlobApi:
+    """The endpoint where component servers keep blobs: one at ``url``, or one that comes up.
+
+    ``token``: the name of the secret that whoever asks has to know.
+    """
+
+    span: Span
+    token: str
+    url: str | None = None
+    replicas: int = 2
+    service_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentClass:
     """An entry of ``plugins``.
 
     ``config``: everything a client needs at run time, plain JSON (``type`` first), with
     ``${VAR}`` interpolated and secrets as ``{"secret": name}``. ``resources``: what the class
     says it has (profile resolved), None if it does not say. ``components``: names it serves,
-    None if unknown (a component server lists them only when it runs). ``unavailable``: why nothing
+    None if unknown (a component server lists them only when it runs). ``blobs``: it needs the
+    deployment's blob endpoint. ``unavailable``: why nothing
     may be called there; the file may name such a class, a flow may not use it.
     """
 
@@ -95,6 +110,7 @@ class ComponentClass:
     profile: str | None = None
     components: tuple[str, ...] | None = None
     deploy: Deploy | None = None
+    blobs: At[bool] | None = None
     unavailable: At[str] | None = None
     input_schemas: Mapping[str, Json] = field(default_factory=dict)
     output_schemas: Mapping[str, Json] = field(default_factory=dict)
@@ -152,4 +168,5 @@ class Stack:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     state_store: StoreSpec | None = None
     artifact_store: StoreSpec | None = None
+    blob_api: BlobApi | None = None
     working_directory: str | None = None

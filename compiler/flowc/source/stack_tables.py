@@ -52,7 +52,7 @@ def _without_effect(hint: str | None = None) -> Key:
 IGNORED_SECTIONS = {
     "leaseManager": "runs are led by the target's engine, not by leases",
     "recovery": "an interrupted run is taken up by the target's engine",
-    "blobApi": "blobs are kept in the state store",
+    "blobApi": "blobs are kept in the state store; their endpoint is `blob_api`",
     "retry": "write `retry: {platform: …}` on the steps of a `flowc/v1` flow",
 }
 STACK = Shape(
@@ -80,6 +80,7 @@ STACK = Shape(
         "unit_image": Key(NAME),
         "state_store": Key(described_by("store", "a URL, or a mapping with `url`")),
         "artifact_store": Key(described_by("store", "a URL, or a mapping with `url`")),
+        "blob_api": Key(described_by("blob_api", "a mapping", MAPPING)),
         "stateStore": Key(described_by("stepflow_store", "a mapping", MAPPING), nullable=True),
         "storageConfig": Key(MAPPING, nullable=True),
         "workingDirectory": Key(NAME, nullable=True),
@@ -190,6 +191,15 @@ STORAGE_CONFIG = Shape(
     },
 )
 
+BLOB_API = Shape(
+    "`blob_api`",
+    {
+        "token": Key(described_by("secret", "`{secret: name}`", MAPPING), required=True),
+        "url": Key(NAME),
+        "replicas": Key(POSITIVE),
+        "service_account": Key(NAME),
+    },
+)
 _TEXT_OR_SECRET_MAP = Kind(
     "a mapping of texts and secrets",
     MAPPING.accepts,
@@ -223,6 +233,7 @@ PLUGIN_SHAPES = {
             "transport": Key(one_of("http", "stdio"), nullable=True),
             "healthCheck": Key(described_by("healthCheck", "a mapping", MAPPING), nullable=True),
             "deploy": Key(described_by("deploy", "a mapping", MAPPING)),
+            "blobs": Key(BOOLEAN),
         },
         {"docker": DOCKER},
     ),

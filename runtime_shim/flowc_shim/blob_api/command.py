@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from typing import TYPE_CHECKING
 
+from flowc_shim.blob_api.address import TOKEN
 from flowc_shim.stores.blobs import get_blob, put_blob
 
 if TYPE_CHECKING:
@@ -13,8 +16,6 @@ if TYPE_CHECKING:
 
 SHARED_PREFIX = "shared"
 """Blobs of component servers: the service does not know from which run a request comes."""
-
-TOKEN = "FLOWC_BLOB_API_TOKEN"  # noqa: S105 (the name of a variable, not a secret)
 
 
 class StoreBlobs:
@@ -40,6 +41,8 @@ def serve_forever(host: str, port: int) -> int:
 
     store = open_store_of(os.environ)
     server = serve(StoreBlobs(store), host, port, os.environ.get(TOKEN))
+    # As the first process of a container it would not even notice that it is told to stop.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.stop).start())
     print(f'{{"url": "{server.url}"}}', flush=True)  # noqa: T201 (whoever started it reads this)
     try:
         server.wait()

@@ -16,15 +16,14 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from flowc_shim.blob_api.address import PATH, with_token
 from flowc_shim.components.json_text import decode_json
 
 if TYPE_CHECKING:
     from flowc_shim.blob_api.backend import BlobBackend
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
-_PATH = "/api/v1/blobs"
 _IDLE_SECONDS = 60.0
 _BLOB_ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _KINDS = ("data", "flow", "binary")
@@ -51,14 +50,12 @@ class BlobServer:
     @property
     def url(self) -> str:
         """The URL of the blobs, without credentials."""
-        return f"http://{_authority(*self.address)}{_PATH}"
+        return f"http://{_authority(*self.address)}{PATH}"
 
     @property
     def component_url(self) -> str:
         """The URL for component servers, to go into ``initialize``: with the token, if any."""
-        if self._token is None:
-            return self.url
-        return f"http://flowc:{quote(self._token, safe='')}@{_authority(*self.address)}{_PATH}"
+        return with_token(self.url, self._token)
 
     def wait(self) -> None:
         """Block until the service is stopped."""
@@ -162,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(401, "the token is missing or wrong")
 
     def _get(self) -> None:
-        blob_id = self.path.removeprefix(f"{_PATH}/")
+        blob_id = self.path.removeprefix(f"{PATH}/")
         if not _BLOB_ID.fullmatch(blob_id):
             raise _Refused(404, "no such path")
         try:
@@ -175,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(200, {"data": data, "blobType": kind})
 
     def _put(self) -> None:
-        if self.path.rstrip("/") != _PATH:
+        if self.path.rstrip("/") != PATH:
             raise _Refused(404, "no such path")
         body = self._read_body()
         if self.headers.get_content_type() == _BINARY:

@@ -7,6 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flowc_shim.blob_api.address import URL, blob_api_url
 from flowc_shim.components.pool import ClientPool
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import load_plan
@@ -31,7 +32,6 @@ RUN_NAME = "FLOWC_RUN_NAME"
 DEPLOYMENT = "FLOWC_DEPLOYMENT"
 """``<target>/<name>`` of what the run is of."""
 
-BLOB_API = "FLOWC_BLOB_API"
 VARIABLES = "FLOWC_VARIABLES"
 HOLD_WAITS = "FLOWC_HOLD_WAITS"
 WORKING_DIRECTORY = "FLOWC_WORKING_DIRECTORY"
@@ -51,7 +51,7 @@ def open_session(
         plan = load_plan(env.get(PLAN), digest, store)
         pool = ClientPool(
             plan.classes,
-            blob_api_url=env.get(BLOB_API),
+            blob_api_url=blob_api_url(env),
             working_directory=env.get(WORKING_DIRECTORY, "."),
         )
         try:
@@ -80,5 +80,5 @@ def make_runtime(
         run_name=env.get(RUN_NAME, run),
         deployment=env.get(DEPLOYMENT, ""),
         hold_waits=float(env.get(HOLD_WAITS, LONGEST_HELD_WAIT)),
-        shares_blobs=BLOB_API in env,
+        shares_blobs=URL in env,
     )

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from flowc_shim.blob_api.address import TOKEN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -62,6 +64,9 @@ class Variables:
                     continue
                 if isinstance(value, str) and len(value) >= _SHORTEST_MASKED:
                     found.update(_spellings(value))
+        token = self._environ.get(TOKEN, "")
+        if len(token) >= _SHORTEST_MASKED:
+            found.update(_spellings(token))
         return sorted(found, key=len, reverse=True)
 
     def masked(self, error: ErrorInfo) -> ErrorInfo:

@@ -21,8 +21,9 @@ def check_classes(
     ``units``: what runs units there, in the plural (``pods``); ``one``: in the singular.
     """
     brought_up = compilation.placement.endpoints
+    has_endpoint = compilation.placement.stack.blob_api is not None
     for cls, step in used_classes(compilation):
-        _check_class(cls, step, diagnostics, units, one, cls.name in brought_up)
+        _check_class(cls, step, diagnostics, units, one, cls.name in brought_up, has_endpoint)
 
 
 def used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
@@ -42,6 +43,7 @@ def _check_class(
     units: str,
     one: str,
     is_brought_up: bool,
+    has_endpoint: bool,
 ) -> None:
     secondary = [(step, "used by this step")]
     if cls.type == "container":
@@ -68,6 +70,14 @@ def _check_class(
             cls.span,
             secondary=secondary,
             hint="let the server run somewhere and give its `url`",
+        )
+    if cls.blobs is not None and not has_endpoint:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"class `{cls.name}` keeps blobs, and the stack has no endpoint for them",
+            cls.blobs.span,
+            secondary=secondary,
+            hint="add `blob_api: {token: {secret: name}}` to the stack",
         )
     if _holds_secret(cls.config):
         diagnostics.report(

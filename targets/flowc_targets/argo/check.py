@@ -42,6 +42,8 @@ def _check_stack(compilation: Compilation, diagnostics: Diagnostics) -> None:
             stack.span,
             hint="lower-case letters, digits and hyphens, at most 63",
         )
+    if stack.blob_api is not None:
+        _check_secret_name(stack.blob_api.token, "`blob_api`", stack.blob_api.span, diagnostics)
     store = stack.state_store
     hint = "share an object store: `state_store: s3://bucket/prefix`"
     usable = check_shared_store(stack, diagnostics, units="pods", hint=hint)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim import __version__
+from flowc_targets.argo.classes.blob_names import blob_environment
+from flowc_targets.argo.secret_variables import secret_variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +22,6 @@ DEFAULT_IMAGE = f"ghcr.io/flowc-dev/flowc-unit:{__version__}"
 PLAN_FOLDER = "/flowc/plan"
 PLAN_FILE = f"{PLAN_FOLDER}/plan.json"
 """The shim looks for ``plan.json.gz`` where this is not found."""
-
-SECRET_KEY = "value"  # noqa: S105 (the key in every Kubernetes Secret, not a secret)
-"""The key of a Kubernetes Secret under which flowc looks for the value."""
 
 WAITING = {"requests": {"cpu": "50m", "memory": "128Mi"}}
 """A container that only waits for a component server."""
@@ -72,7 +71,8 @@ def pod_settings(compilation: Compilation) -> PodSettings:
         if plain_options(stack.state_store):
             value = "{{workflow.parameters.store-options}}"
             environment.append({"name": "FLOWC_STORE_OPTIONS", "value": value})
-        environment += _store_secrets(stack.state_store)
+        environment += store_secrets(stack.state_store)
+    environment += blob_environment(compilation)
     environment.append({"name": "FLOWC_RUN_NAME", "value": "{{workflow.name}}"})
     environment.append({"name": "FLOWC_DEPLOYMENT", "value": f"argo/{compilation.name}"})
     environment += [
@@ -117,18 +117,13 @@ def store_secret_variable(store: StoreSpec, option: str) -> str | None:
     return _STORE_SECRETS.get((store.url.partition(":")[0], option))
 
 
-def _store_secrets(store: StoreSpec) -> list[Document]:
+def store_secrets(store: StoreSpec) -> list[Document]:
+    """Return the environment variables with the secrets of a store."""
     return [
         secret_variable(variable, secret)
         for option, secret in secret_options(store).items()
         if (variable := store_secret_variable(store, option)) is not None
     ]
-
-
-def secret_variable(variable: str, secret: str) -> Document:
-    """Return an environment variable with the value of a Kubernetes Secret."""
-    reference = {"name": secret, "key": SECRET_KEY}
-    return {"name": variable, "valueFrom": {"secretKeyRef": reference}}
 
 
 def container(

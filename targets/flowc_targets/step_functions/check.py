@@ -46,6 +46,13 @@ def _errors(diagnostics: Diagnostics) -> int:
 
 def _check_store(compilation: Compilation, diagnostics: Diagnostics) -> None:
     stack = compilation.placement.stack
+    if stack.blob_api is not None and stack.blob_api.url is None:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            "an endpoint for blobs is brought up on Argo only",
+            stack.blob_api.span,
+            hint="let `flowc-shim blob-api` run somewhere, and give its `url`",
+        )
     store = stack.state_store
     hint = "share a bucket: `state_store: s3://bucket/prefix`"
     check_shared_store(stack, diagnostics, units="functions", hint=hint)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from flowc_shim.blob_api.address import TOKEN, URL
 from flowc_targets.step_functions.compute import (
     BATCH,
     IMAGE_PARAMETER,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flowc.ir.layout import Unit
-    from flowc.source.stack_model import StoreSpec
+    from flowc.source.stack_model import Stack
     from flowc.target import Compilation
 
 SECRET_PREFIX = "FLOWC_SECRET_"  # noqa: S105 (the name of a variable, not a secret)
@@ -41,7 +42,7 @@ def functions(compilation: Compilation) -> dict[str, Any]:
     used = {compute.decide.name: compute.decide}
     used.update((f.name, f) for f in map(compute.function, on_lambda))
     jobs = {job.name + job.queue: job for job in map(compute.job, on_batch)}
-    environment = _environment(compilation.placement.stack.state_store)
+    environment = _environment(compilation.placement.stack)
     secrets = secret_names(compilation)
     out: dict[str, Any] = {
         "parameters": _parameters(compute),
@@ -62,20 +63,25 @@ def _parameters(compute: Compute) -> dict[str, Any]:
     return {"UnitImage": {"description": "image in ECR with flowc-shim, for functions and jobs"}}
 
 
-def _environment(store: StoreSpec | None) -> dict[str, str]:
+def _environment(stack: Stack) -> dict[str, str]:
+    store = stack.state_store
     environment = {"FLOWC_STORE": store.url if store else ""}  # a missing one is refused
     if store and store.options:
         environment["FLOWC_STORE_OPTIONS"] = json.dumps(dict(store.options), sort_keys=True)
+    if stack.blob_api is not None and stack.blob_api.url is not None:
+        environment[URL] = stack.blob_api.url
     return environment
 
 
 def secret_names(compilation: Compilation) -> dict[str, str]:
     """Return environment variable → name in Secrets Manager."""
-    return {
+    found = {
         f"{SECRET_PREFIX}{variable.name}": variable.secret
         for variable in compilation.plan.variables
         if variable.secret is not None
     }
+    endpoint = compilation.placement.stack.blob_api
+    return found if endpoint is None else {**found, TOKEN: endpoint.token}
 
 
 def _function(

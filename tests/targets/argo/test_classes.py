@@ -9,7 +9,7 @@ import pytest
 import yaml
 from tests.gates.argo_validator import argo_problems
 from tests.gates.haproxy import haproxy_problems
-from tests.targets.argo.flows import STACK, compiled, diagnose, emitted, written
+from tests.targets.argo.flows import STACK, compiled, diagnose, emitted, template_of, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,3 +196,64 @@ def test_a_requirement_is_checked_against_what_a_server_gets() -> None:
     compilation, diagnostics = diagnose(flow, stack_with("{image: x, resources: {gpu: 1}}"))
     assert compilation is None
     assert [d.code.number for d in diagnostics] == ["FC305"]
+
+
+BLOBS = "\nblob_api: {token: {secret: blob-token}}\n"
+TOKEN = {
+    "name": "FLOWC_BLOB_API_TOKEN",
+    "valueFrom": {"secretKeyRef": {"name": "blob-token", "key": "value"}},
+}
+
+
+def test_an_endpoint_for_blobs_comes_up_once(tmp_path: Path) -> None:
+    files = emitted(ONE, STACK + BLOBS, project="shop", branch="main", flow="orders")
+    found = {d["kind"]: d for d in yaml.safe_load_all(files["blob-api.yaml"])}
+    assert list(found) == ["ServiceAccount", "Deployment", "Service", "PodDisruptionBudget"]
+    assert {d["metadata"]["name"] for d in found.values()} == {"shop-main--blob-api"}
+    spec = found["Deployment"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert spec["replicas"] == 2
+    assert container["args"] == ["blob-api", "--host=0.0.0.0", "--port=7841"]
+    assert container["env"] == [{"name": "FLOWC_STORE", "value": "s3://bucket/state"}, TOKEN]
+    for unit in template_of(files)["spec"]["templates"]:
+        if "container" in unit:
+            url = "http://shop-main--blob-api.flows.svc:7841/api/v1/blobs"
+            assert {"name": "FLOWC_BLOB_API", "value": url} in unit["container"]["env"]
+            assert TOKEN in unit["container"]["env"]
+    assert argo_problems(written(tmp_path, files)) == []
+
+
+def test_an_endpoint_that_is_there_is_only_named() -> None:
+    stack = STACK + BLOBS.replace("{token", '{url: "https://blobs.acme.io/api/v1/blobs", token')
+    files = emitted(ONE, stack)
+    assert "blob-api.yaml" not in files
+    assert "https://blobs.acme.io/api/v1/blobs" in files["workflow-template.yaml"]
+
+
+def test_without_component_servers_nobody_keeps_blobs() -> None:
+    python = "steps: [{id: a, component: /inside/m:f, input: 1}]\noutput: {$step: a}\n"
+    files = emitted(python, STACK + BLOBS)
+    assert "blob-api.yaml" not in files
+    assert "FLOWC_BLOB_API" not in files["workflow-template.yaml"]
+
+
+def test_a_class_that_is_called_like_the_endpoint() -> None:
+    stack = stack_with("{image: 'x:1'}").replace("served", "blob-api") + BLOBS
+    files = emitted(ONE, stack)
+    names = {
+        document["metadata"]["name"]
+        for name, text in files.items()
+        if name.startswith(("class-", "blob-api"))
+        for document in yaml.safe_load_all(text)
+        if document["kind"] == "Deployment"
+    }
+    assert len(names) == 2
+
+
+def test_a_class_that_keeps_blobs_needs_the_endpoint() -> None:
+    stack = STACK.replace('8080"}', '8080", blobs: true}')
+    compilation, diagnostics = diagnose(ONE, stack)
+    assert compilation is None
+    ((number, text),) = [(d.code.number, f"{d.message} | {d.hint}") for d in diagnostics]
+    assert (number, "blob_api: {token" in text) == ("FC501", True)
+    assert "blob-api.yaml" in emitted(ONE, stack + BLOBS)

@@ -228,3 +228,10 @@ def test_the_target_is_import_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "networkx" not in done.stdout
     assert "yaml" not in done.stdout
+
+
+def test_an_endpoint_for_blobs_has_to_be_there() -> None:
+    stack = STACK + "blob_api: {token: {secret: blob-token}}\n"
+    [(code, where, text)] = found(ONE, stack)
+    assert (code, where) == ("FC501", f"stack.yaml:{line_of(stack, 'blob_api')}")
+    assert "give its `url`" in text

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_targets._shared.names import label_value
 from flowc_targets.argo.classes.balancers import balancer_objects
+from flowc_targets.argo.classes.blobs import blob_objects
 from flowc_targets.argo.classes.names import deployed_classes, has_balancer
 from flowc_targets.argo.classes.servers import server_objects
 
@@ -26,7 +27,8 @@ def class_files(compilation: Compilation) -> dict[str, list[Document]]:
         if has_balancer(cls):
             objects += balancer_objects(cls, cls.deploy, names, own)
         found[f"class-{names.own}.yaml"] = objects
-    return found
+    blobs = blob_objects(compilation, labels)
+    return {**found, "blob-api.yaml": blobs} if blobs else found
 
 
 def _labels(compilation: Compilation) -> dict[str, str]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_NAMESPACE = "default"
 BALANCER_PORT = 8080
+BLOB_API = "blob-api"
+"""The own name of the blob endpoint, which no class takes."""
+
 LIMIT = 36
 """Of a name's 63 characters. A StatefulSet's is part of a label, with a hash behind it, and the
 longest suffix here is ``-lb-peers``."""
@@ -54,15 +57,15 @@ def namespace_of(stack: Stack) -> str:
 def class_names(stack: Stack, shared_name: str) -> dict[str, ClassNames]:
     """Return the names of each class that is to be deployed."""
     found = {}
-    for name, readable in unique_names(stack.classes, LIMIT).items():
+    for name, readable in unique_names(stack.classes, LIMIT, {BLOB_API}).items():
         if stack.classes[name].deploy is not None:
             own = object_name(readable, LIMIT)
-            found[name] = ClassNames(own, _service_name(shared_name, own), namespace_of(stack))
+            found[name] = ClassNames(own, shared_service(shared_name, own), namespace_of(stack))
     return found
 
 
-def _service_name(shared_name: str, own: str) -> str:
-    """Return a name that begins with a letter, as a Service's has to."""
+def shared_service(shared_name: str, own: str) -> str:
+    """Return the name of a Service that flows share; it begins with a letter, as it has to."""
     name = f"{shared_name}--{own}"
     name = name if name[0].isalpha() else f"n-{name}"
     return hashed_name(name, LIMIT) if len(name) > LIMIT else name

@@ -22,6 +22,11 @@ def metadata(name: str, namespace: str, labels: Mapping[str, str]) -> Document:
     return {"name": name, "namespace": namespace, "labels": dict(labels)}
 
 
+def service_account(meta: Document) -> Document:
+    """Return an account of one's own."""
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta}
+
+
 def service(
     meta: Document, selector: Mapping[str, str], ports: Mapping[str, tuple[int, str | int]]
 ) -> Document:

@@ -14,9 +14,11 @@ from flowc_targets.argo.classes.objects import (
     headless,
     metadata,
     service,
+    service_account,
     spread,
 )
-from flowc_targets.argo.pods import image_of, requested, scheduling, secret_variable
+from flowc_targets.argo.pods import image_of, requested, scheduling
+from flowc_targets.argo.secret_variables import secret_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +46,9 @@ def server_objects(
     """Return the objects of the servers of ``cls``."""
     selector = {"app.kubernetes.io/name": names.service, "app.kubernetes.io/component": "server"}
     meta = metadata(names.service, names.namespace, {**selector, **labels})
-    found = [] if deploy.service_account else [_account(meta)]
+    found: list[Document] = []
+    if deploy.service_account is None:
+        found.append({**service_account(meta), "automountServiceAccountToken": False})
     found.append(_deployment(cls, deploy, meta, selector, stack))
     if has_balancer(cls):
         pods = metadata(names.pods, names.namespace, {**selector, **labels})
@@ -54,15 +58,6 @@ def server_objects(
     found += autoscaler(meta, "Deployment", deploy.replicas)
     found.append(disruption_budget(meta, selector))
     return found
-
-
-def _account(meta: Document) -> Document:
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": meta,
-        "automountServiceAccountToken": False,
-    }
 
 
 def _deployment(
