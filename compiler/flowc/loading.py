@@ -27,10 +27,9 @@ from flowc.diagnostics import Diagnostics, codes
 from flowc.driver import Options, slug
 from flowc.git_branch import git_branch
 from flowc.overrides import override
-from flowc.source.decode_flow import decode_flow
+from flowc.source.decode_flow import decode_flow, has_all_steps
 from flowc.source.decode_project import decode_project
 from flowc.source.decode_stack import decode_stacks
-from flowc.source.model import SourceFlow, SourceLoop, SourceStep
 from flowc.source.yaml_reader import read
 from flowc.stack_files import (
     DEFAULT_STACK,
@@ -42,9 +41,10 @@ from flowc.stack_files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from flowc.source.located import Document
+    from flowc.source.model import SourceFlow
     from flowc.source.project_model import Environment, Project
     from flowc.source.stack_model import Stack
 
@@ -233,7 +233,7 @@ class Loader:
             name = slug(source.name or "") or slug(path.stem) or "flow"
         if not source.name:
             source = replace(source, name=name)
-        sound, complete = not found.has_errors, _has_all_steps(document.root, source.steps)
+        sound, complete = not found.has_errors, has_all_steps(document, source)
         return LoadedFlow(name, source, document, path, project, listed, sound, complete)
 
     # Stacks
@@ -380,20 +380,6 @@ class Loader:
             sole_flow=project is not None and len(project.flows) == 1 and flow.listed,
             triggers=project.triggers_of(flow.name, place.environment) if project else (),
         )
-
-
-def _has_all_steps(raw: object, steps: Sequence[SourceStep]) -> bool:
-    """Whether every entry of ``raw``'s ``steps`` became a step, at all levels."""
-    written = raw.get("steps") if isinstance(raw, dict) else None
-    if not isinstance(written, list):
-        return written is None
-    return len(written) == len(steps) and all(
-        not isinstance(step.body, SourceLoop)
-        or "steps" not in entry
-        or _has_all_steps(entry, step.body.steps)
-        for entry, step in zip(written, steps, strict=True)
-        if isinstance(entry, dict)
-    )
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -26,9 +26,11 @@ def _parser() -> argparse.ArgumentParser:
     unit.add_argument("--unit", required=True)
     decide = commands.add_parser("decide", help="settle units, and say whether one should start")
     decide.add_argument("--ask")
+    conclude = commands.add_parser("conclude", help="settle what is left before `finally:` steps")
     finish = commands.add_parser("finish", help="settle what is left and end the run")
-    finish.add_argument("--status", default="")
-    for command in (unit, decide, finish):
+    for command in (conclude, finish):
+        command.add_argument("--status", default="")
+    for command in (unit, decide, conclude, finish):
         command.add_argument("--plan", required=True, help="digest of the plan")
         command.add_argument("--run", required=True, help="key of the run")
         command.add_argument("--scope", default="", help="loop indices, as 3/0")

@@ -1,8 +1,8 @@
 """The Lambda handler: one invocation is one unit, one ``decide`` or the end of a run.
 
-The event: ``{"op": "run-unit" | "decide" | "finish", "plan": digest, "run": id, "started": time,
-"unit": id, "scope": "3/0", "start": {"input": …, "trigger": …}, "settle": {unit: {"Error": …,
-"Cause": …}}, "status": …}``; ``start``, on root units, is the input of the execution.
+The event: ``{"op": "run-unit" | "decide" | "conclude" | "finish", "plan": digest, "run": id,
+"started": time, "unit": id, "scope": "3/0", "start": {"input": …, "trigger": …}, "settle": {unit:
+{"Error": …, "Cause": …}}, "status": …}``; ``start``, on root units, is the execution's input.
 The answer is the verdict. A retry that the engine has to wait for is the typed error
 ``Flowc.Retry``; a failure is not an error here, it is committed and in the verdict.
 """

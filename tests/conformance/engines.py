@@ -62,7 +62,8 @@ def observe(plan: Plan, store: StateStore, run: str) -> Observed:
     end = journal.end()
     assert end is not None, f"run {run} has no end record"
     outcomes: dict[str, str] = {}
-    _outcomes(plan, journal, "", (), outcomes)
+    for scope in ("", "finally"):
+        _outcomes(plan, journal, scope, (), outcomes)
     return Observed(end.outcome.value, end.output, outcomes, dict(end.error) if end.error else None)
 
 

@@ -105,7 +105,6 @@ REFUSED = {
     "`$iteration`": "output: {$iteration: true}",
     "`$artifact`": "output: {$artifact: x}",
     "`state` in expressions": "output: {$expr: state.x}",
-    "`finally`": "finally: []",
     "`while`": "steps: [{id: a, while: {}}]",
     "`flow`": "steps: [{id: a, flow: x}]",
     "`await`": "steps: [{id: a, await: {}}]",

@@ -56,6 +56,7 @@ CASES: list[GoldenCase] = [
     GoldenCase("stepflow-classic", "flow.yaml", "aws", "step-functions", "auto"),
     *_both("grid-search"),
     *_both("gpu-guard"),
+    *_both("nightly"),
 ]
 
 

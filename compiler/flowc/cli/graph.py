@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowc.cli.session import Session
 from flowc.ir.model import Call, Program, Step
+from flowc_shim.contract.plan import FINALLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +60,10 @@ def mermaid(program: Program) -> str:
     ids = {path: f"n{index}" for index, path in enumerate(program.steps)}
     lines = ["flowchart TD"]
     lines += _mermaid_scope(program, "", ids, 1)
+    if FINALLY in program.scopes:
+        lines.append('  subgraph finally["finally"]')
+        lines += _mermaid_scope(program, FINALLY, ids, 2)
+        lines.append("  end")
     lines.append('  output(["output"])')
     ids[OUTPUT] = "output"
     for edge in edges(program):
@@ -95,6 +100,11 @@ def dot(program: Program) -> str:
     """Return the graph in Graphviz's language; loops are clusters around their steps."""
     lines = ["digraph flow {", "  rankdir=TB;", "  compound=true;", "  node [shape=box];"]
     lines += _dot_scope(program, "", 1)
+    if FINALLY in program.scopes:
+        lines.append('  subgraph "cluster finally" {')
+        lines.append("    label=finally;")
+        lines += _dot_scope(program, FINALLY, 2)
+        lines.append("  }")
     lines.append(f"  {_quoted(OUTPUT)} [label=output, shape=oval];")
     for edge in edges(program):
         style = "" if edge.solid else " [style=dashed]"

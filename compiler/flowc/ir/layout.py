@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flowc.ir.graph import in_order
 from flowc.ir.model import Call, Loop, Program, Step
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import is_outermost
 from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
 from flowc_shim.language import values as v
 
@@ -93,7 +93,7 @@ def build_layout(program: Program, placement: Placement, granularity: str) -> La
     scopes: dict[str, tuple[str, ...]] = {}
     loops: dict[str, LoopFacts] = {}
     for scope, paths in program.scopes.items():
-        if scope != ROOT and program.steps[scope].guard == ():
+        if not is_outermost(scope) and program.steps[scope].guard == ():
             continue
         needed = [path for path in paths if program.steps[path].guard != ()]
         groups = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import FINALLY, ROOT, in_finally
 from flowc_shim.contract.policies import FAIL, NO_TOLERANCE, OnError, Tolerance
 
 if TYPE_CHECKING:
@@ -115,6 +115,14 @@ class Program:
         """Return ``scope`` and the scopes around it, innermost first, the root last."""
         chain = [scope]
         while scope != ROOT:
-            scope = self.steps[scope].scope
+            scope = ROOT if scope == FINALLY else self.steps[scope].scope
             chain.append(scope)
         return chain
+
+
+def may_lack(reader: Step, target: Step) -> bool:
+    """Whether ``target`` may have no value when ``reader`` starts, and be skipped for it.
+
+    To a ``finally:`` step that holds for every step of the run itself: it may have failed.
+    """
+    return target.may_skip or (in_finally(reader.scope) and not in_finally(target.scope))

@@ -12,7 +12,7 @@ from flowc.ir.references import rewrite, span_of, step_uses
 from flowc.ir.scopes import Scope, enter, join
 from flowc.source.model import At, SourceCall, SourceFlow, SourceLoop, SourceRetry, SourceStep
 from flowc.source.text_spans import part_span
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import FINALLY, ROOT
 from flowc_shim.contract.policies import OnError
 from flowc_shim.language import values as v
 from flowc_shim.language.expressions import (
@@ -41,8 +41,12 @@ class _Resolver:
     def run(self) -> Program:
         self.variables = frozenset(variable.name for variable in self.flow.variables)
         self._remember_inner_ids(self.flow.steps, ROOT)
+        self._remember_inner_ids(self.flow.finally_steps, FINALLY)
+        for step in self.flow.finally_steps:
+            self.inner_ids.setdefault(step.id.value, FINALLY)
         scope = enter(ROOT, self.flow.steps, (), {}, self.diagnostics)
         self._steps(self.flow.steps, scope)
+        self._finally(scope)
         flow = self.flow
         return Program(
             name=flow.name or "",
@@ -65,6 +69,20 @@ class _Resolver:
             tags=flow.tags,
             owner=flow.owner,
         )
+
+    def _finally(self, outer: Scope) -> None:
+        """Resolve the steps that run after everything, in a scope of their own."""
+        last = self.flow.finally_steps
+        for step in self.flow.steps:
+            if step.id.value == FINALLY and (last or isinstance(step.body, SourceLoop)):
+                self.diagnostics.report(
+                    codes.DUPLICATE_STEP,
+                    f"`{FINALLY}` is the name of what runs after everything",
+                    step.id.span,
+                    hint="give the step another id",
+                )
+        if last:
+            self._steps(last, enter(FINALLY, last, (), outer.paths, self.diagnostics))
 
     def _timeout(
         self, timeout: At[float | v.VariableRef] | None
@@ -226,22 +244,25 @@ class _Resolver:
             )
             return None
         if path is None and name in self.inner_ids:
-            loop = self.inner_ids[name]
-            self.diagnostics.report(
-                codes.STEP_IN_OTHER_SCOPE,
-                f"step `{name}` is inside loop `{loop}`, which hands out only its `output`",
-                span,
-                hint=f"add it to the `output` of `{loop}` and refer to `{loop}`",
-            )
+            self._report_inner(name, self.inner_ids[name], span)
         elif path is None:
             self._unknown(name, span, scope)
         return path
+
+    def _report_inner(self, name: str, scope: str, span: Span | None) -> None:
+        message = f"step `{name}` is inside loop `{scope}`, which hands out only its `output`"
+        hint = f"add it to the `output` of `{scope}` and refer to `{scope}`"
+        if scope == FINALLY:
+            message = f"step `{name}` runs after everything, when this is long decided"
+            hint = "refer to a step in `steps`"
+        self.diagnostics.report(codes.STEP_IN_OTHER_SCOPE, message, span, hint=hint)
 
     def _unknown(self, name: str, span: Span | None, scope: Scope) -> None:
         near = get_close_matches(name, list(scope.paths), n=1)
         secondary = []
         if near:
-            steps = {step.id.value: step.id.span for step in _all_steps(self.flow.steps)}
+            known = (*self.flow.steps, *self.flow.finally_steps)
+            steps = {step.id.value: step.id.span for step in _all_steps(known)}
             secondary = [(steps.get(near[0]), "did you mean this one?")]
         self.diagnostics.report(
             codes.UNKNOWN_STEP,

@@ -8,9 +8,9 @@ from flowc.diagnostics import codes
 from flowc.ir.model import Call
 from flowc.ir.references import span_of
 from flowc.passes.declared_schemas import DeclaredSchemas
-from flowc.passes.run_schemas import RUN_SCHEMA, TRIGGER_SCHEMA
+from flowc.passes.run_schemas import ERROR_SCHEMA, TRIGGER_SCHEMA, run_schema
 from flowc.passes.step_values import own_values
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import ROOT, is_outermost
 from flowc_shim.language import values as v
 from flowc_shim.language.expressions import (
     Expression,
@@ -38,19 +38,6 @@ _CODES = {
     "type": codes.EXPRESSION_TYPE,
     "syntax": codes.EXPRESSION_SYNTAX,
 }
-
-ERROR_SCHEMA: Json = {
-    "type": "object",
-    "properties": {
-        "class": {"enum": ["user", "platform", "timeout"]},
-        "code": {"type": "string"},
-        "type": {"type": "string"},
-        "message": {"type": "string"},
-        "data": True,
-        "attempt": {"type": "integer"},
-    },
-}
-"""What `retry.if` sees as `error`."""
 
 
 def check_expressions(program: Program, ctx: Context) -> Program:
@@ -111,10 +98,10 @@ class _Scopes:
             roots: dict[str, JsonSchema | None] = {
                 "input": _schema(self._schemas.input()),
                 "vars": _schema(self._variables()),
-                "run": _schema(RUN_SCHEMA),
+                "run": _schema(run_schema(scope)),
                 "trigger": _schema(TRIGGER_SCHEMA),
             }
-            if scope != ROOT:
+            if not is_outermost(scope):
                 roots["item"] = _schema(self._schemas.item(scope))
                 roots["index"] = {"type": "integer"}
             self._roots[scope] = roots

@@ -10,8 +10,9 @@ from flowc.diagnostics import Severity, codes
 from flowc.ir.references import span_of
 from flowc.json_schema import Found, Lead, follow_schema, types_of
 from flowc.passes.declared_schemas import DeclaredSchemas
-from flowc.passes.run_schemas import RUN_SCHEMA, TRIGGER_SCHEMA
+from flowc.passes.run_schemas import TRIGGER_SCHEMA, run_schema
 from flowc.passes.step_values import own_values
+from flowc_shim.contract.plan import ROOT
 from flowc_shim.language import values as v
 from flowc_shim.language.paths import Path, render_path
 
@@ -26,27 +27,28 @@ if TYPE_CHECKING:
 def check_paths(program: Program, ctx: Context) -> Program:
     """Report paths that lead nowhere, and warn about those into what is not declared."""
     schemas = DeclaredSchemas(program)
-    for value, tolerant in _values(program):
+    for scope, value, tolerant in _values(program):
         for node, is_tolerant in _nodes(value, tolerant):
-            led = _lead(node, schemas)
+            led = _lead(node, schemas, scope)
             if led is not None and led.found.lead is not Lead.SOMEWHERE:
                 _report(node, led, is_tolerant or not program.enforce_schemas, ctx)
     return program
 
 
-def _values(program: Program) -> Iterator[tuple[v.Value, bool]]:
-    """Yield every value, and whether a failure of it as a whole is forgiven."""
+def _values(program: Program) -> Iterator[tuple[str, v.Value, bool]]:
+    """Yield every value with its scope, and whether a failure of it as a whole is forgiven."""
     for step in program.steps.values():
         condition = step.when
         for value in own_values(step):
             yield (
+                step.scope,
                 value,
                 condition is not None and value is condition.value and (condition.test != "true"),
             )
         output = getattr(step.body, "output", None)
         if output is not None:
-            yield output, False
-    yield program.output, False
+            yield step.path, output, False
+    yield ROOT, program.output, False
 
 
 def _nodes(value: v.Value, tolerant: bool) -> Iterator[tuple[v.Value, bool]]:
@@ -73,7 +75,7 @@ class _Led:
     may_be_null: bool
 
 
-def _lead(node: v.Value, schemas: DeclaredSchemas) -> _Led | None:
+def _lead(node: v.Value, schemas: DeclaredSchemas, scope: str) -> _Led | None:
     if isinstance(node, v.InputRef):
         return _follow("the input", schemas.input(), node.path)
     if isinstance(node, v.StepRef):
@@ -85,7 +87,7 @@ def _lead(node: v.Value, schemas: DeclaredSchemas) -> _Led | None:
     if isinstance(node, v.ItemRef):
         return _follow("the item", schemas.item(node.loop), node.path)
     if isinstance(node, v.RunRef):
-        return _follow("the run", RUN_SCHEMA, node.path)
+        return _follow("the run", run_schema(scope), node.path)
     if isinstance(node, v.TriggerRef):
         return _follow("the trigger", TRIGGER_SCHEMA, node.path)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
-from flowc.ir.model import Call, Loop, Program, Step
+from flowc.ir.model import Call, Loop, Program, Step, may_lack
 from flowc.ir.references import step_uses
 from flowc.passes.compute_skips import own_uses
 
@@ -20,7 +20,7 @@ def check_skips(program: Program, ctx: Context) -> Program:
         if step.join_any:
             _check_join_any(program, step, ctx)
         for value in _values(step):
-            _check_idle_defaults(program, value, ctx)
+            _check_idle_defaults(program, value, ctx, step)
         if isinstance(step.body, Loop):
             _check_output(program, step.body.output, f"loop `{step.id}`", ctx)
     _check_idle_defaults(program, program.output, ctx)
@@ -37,7 +37,7 @@ def _values(step: Step) -> list[v.Value]:
 
 def _check_join_any(program: Program, step: Step, ctx: Context) -> None:
     for use in own_uses(step):
-        if program.steps[use.step].may_skip and not use.tolerant:
+        if may_lack(step, program.steps[use.step]) and not use.tolerant:
             ctx.diagnostics.report(
                 codes.STRICT_JOIN_ANY,
                 f"`{step.id}` joins any, but reads `{program.steps[use.step].id}`, "
@@ -63,10 +63,13 @@ def _check_output(program: Program, output: v.Value, of: str, ctx: Context) -> N
             )
 
 
-def _check_idle_defaults(program: Program, value: v.Value, ctx: Context) -> None:
+def _check_idle_defaults(
+    program: Program, value: v.Value, ctx: Context, reader: Step | None = None
+) -> None:
     for use in step_uses(value):
         target = program.steps[use.step]
-        if use.has_default and not target.may_skip:
+        may_skip = target.may_skip if reader is None else may_lack(reader, target)
+        if use.has_default and not may_skip:
             ctx.diagnostics.report(
                 codes.NEVER_SKIPPED,
                 f"`onSkip` has no effect: step `{target.id}` cannot be skipped",

@@ -17,14 +17,14 @@ from flowc.ir.graph import cyclic_groups, in_order
 from flowc.ir.model import Call, Loop, Program, Step
 from flowc.ir.references import step_uses
 from flowc.passes.check_cycles import scope_edges
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import ROOT, is_outermost
+from flowc_shim.language import values as v
 from flowc_shim.language.encode import encode_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flowc.passes.context import Context
-    from flowc_shim.language import values as v
 
 MAX_CLAUSES = 16
 """Conjunctions kept per guard; more than that and the step counts as always needed."""
@@ -95,8 +95,7 @@ def _consumers(program: Program, scope: str, demand: _Demand) -> dict[str, list[
         if target in found:
             found[target].append(consumer)
 
-    output = program.output if scope == ROOT else _loop(program, scope).output
-    for use in step_uses(output):
+    for use in step_uses(_output(program, scope)):
         add(use.step, _Consumer(None, demand.intern(use.conditions)))
     for path in program.scopes[scope]:
         step = program.steps[path]
@@ -112,10 +111,13 @@ def _consumers(program: Program, scope: str, demand: _Demand) -> dict[str, list[
     return found
 
 
-def _loop(program: Program, scope: str) -> Loop:
+def _output(program: Program, scope: str) -> v.Value:
+    """Return what a scope hands out; ``finally:`` steps hand out nothing."""
+    if is_outermost(scope):
+        return program.output if scope == ROOT else v.NULL
     body = program.steps[scope].body
     assert isinstance(body, Loop)
-    return body
+    return body.output
 
 
 def _compute(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc.ir.graph import in_order
-from flowc.ir.model import Call, Program, Step
+from flowc.ir.model import Call, Program, Step, may_lack
 from flowc.ir.references import StepUse, step_uses
 from flowc.passes.check_cycles import scope_edges
 from flowc_shim.language import values as v
@@ -37,13 +37,10 @@ def _may_skip(step: Step, steps: dict[str, Step]) -> bool:
         return True
     own = own_uses(step)
     if step.join_any:
-        edges = [steps[use.step].may_skip for use in own] + [
-            steps[need].may_skip for need in step.needs
-        ]
+        edges = [may_lack(step, steps[path]) for path in (*(u.step for u in own), *step.needs)]
         return bool(edges) and all(edges)
-    return any(steps[use.step].may_skip for use in own if not use.tolerant) or any(
-        steps[need].may_skip for need in step.needs
-    )
+    strict = [use.step for use in own if not use.tolerant]
+    return any(may_lack(step, steps[path]) for path in (*strict, *step.needs))
 
 
 def own_uses(step: Step) -> list[StepUse]:

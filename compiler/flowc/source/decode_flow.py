@@ -14,7 +14,7 @@ from flowc.source.flow_schemas import decode_declared
 from flowc.source.flow_values import FlowDecoding
 from flowc.source.flowc_dialect import FLOWC
 from flowc.source.located import Document, Map
-from flowc.source.model import At, SourceFlow, SourceStep
+from flowc.source.model import At, SourceFlow, SourceLoop, SourceStep
 from flowc.source.stepflow_classic import CLASSIC
 from flowc.source.stepflow_modern import MODERN
 from flowc.source.yaml_text import split_lines
@@ -56,6 +56,9 @@ def _decode(flow: Fields, ctx: FlowDecoding, document: Document) -> SourceFlow:
     steps: tuple[SourceStep, ...] = ()
     if flow.has("steps"):
         steps = decode_steps(flow.raw["steps"], flow.value_at("steps"), ctx)
+    last: tuple[SourceStep, ...] = ()
+    if flow.has("finally"):
+        last = decode_steps(flow.raw["finally"], flow.value_at("finally"), ctx, "`finally`")
     declared = decode_declared(flow, ctx.decoding)
     return SourceFlow(
         file=document.file,
@@ -72,10 +75,30 @@ def _decode(flow: Fields, ctx: FlowDecoding, document: Document) -> SourceFlow:
         variables=declared.variables,
         fail_fast=flow.get("failure") == "failFast",
         timeout=decode_timeout(flow, ctx) if "timeout" in flow.shape.keys else None,
+        finally_steps=last,
         tags=tuple(tag.value for tag in flow.texts("tags")),
         owner=flow.text("owner"),
         test=_located(flow, "test"),
         examples=_located(flow, "examples"),
+    )
+
+
+def has_all_steps(document: Document, flow: SourceFlow) -> bool:
+    """Whether every step that is written in ``document`` became one of ``flow``, at all levels."""
+    root = document.root
+    return _has_all(root, "steps", flow.steps) and _has_all(root, "finally", flow.finally_steps)
+
+
+def _has_all(raw: object, key: str, steps: tuple[SourceStep, ...]) -> bool:
+    written = raw.get(key) if isinstance(raw, dict) else None
+    if not isinstance(written, list):
+        return written is None
+    return len(written) == len(steps) and all(
+        not isinstance(step.body, SourceLoop)
+        or "steps" not in entry
+        or _has_all(entry, "steps", step.body.steps)
+        for entry, step in zip(written, steps, strict=True)
+        if isinstance(entry, dict)
     )
 
 

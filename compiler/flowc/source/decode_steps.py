@@ -32,18 +32,20 @@ _PLAIN = frozenset({"id", "component", "input"})
 _OF_THE_ITEM = ("timeout", "retry", "resources")
 
 
-def decode_steps(raw: object, at: Span, ctx: FlowDecoding) -> tuple[SourceStep, ...]:
+def decode_steps(
+    raw: object, at: Span, ctx: FlowDecoding, key: str = "`steps`"
+) -> tuple[SourceStep, ...]:
     """Return the steps of a list; those that are of no use are reported and left out."""
     if isinstance(raw, dict):
         ctx.decoding.report(
             codes.NEVER_IMPLEMENTED_KEY,
-            "`steps` is a list, and no Stepflow release reads a mapping here",
+            f"{key} is a list, and no Stepflow release reads a mapping here",
             at,
             hint="write `- id: name` for each step",
         )
         return ()
     found = []
-    for item, item_at in ctx.decoding.items(raw, "`steps`", at):
+    for item, item_at in ctx.decoding.items(raw, key, at):
         fields = ctx.decoding.open(item, ctx.dialect.step, item_at)
         step = None if fields is None else _decode_step(fields, ctx)
         if step is not None:

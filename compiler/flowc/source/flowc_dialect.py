@@ -194,11 +194,11 @@ FLOWC = Dialect(
             "schema": Key(one_of(FLOWC_V1)),
             "failure": Key(one_of("failAfterRunning", "failFast")),
             "timeout": Key(or_variable(DURATION)),
+            "finally": Key(STEP_LIST),
             "tags": Key(TEXTS),
             "owner": Key(TEXT),
         },
         {
-            "finally": _not_built(),
             "variables": Refusal(
                 codes.UNKNOWN_KEY,
                 "at the top of a flow is classic Stepflow",

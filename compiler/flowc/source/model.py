@@ -155,6 +155,7 @@ class SourceFlow:
     variables: tuple[SourceVariable, ...] = ()
     fail_fast: bool = False
     timeout: At[float | v.VariableRef] | None = None
+    finally_steps: tuple[SourceStep, ...] = ()
     tags: tuple[str, ...] = ()
     owner: str | None = None
     test: At[Json] | None = None

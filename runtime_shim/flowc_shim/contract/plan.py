@@ -33,6 +33,19 @@ PLAN_VERSION = 1
 ROOT = ""
 """The path of the outermost scope."""
 
+FINALLY = "finally"
+"""The path of the scope of a flow's ``finally:`` steps; no loop of the run itself is called so."""
+
+
+def is_outermost(scope: str) -> bool:
+    """Whether the steps of ``scope`` are in no loop."""
+    return scope in (ROOT, FINALLY)
+
+
+def in_finally(scope: str) -> bool:
+    """Whether ``scope`` is that of the ``finally:`` steps, or of a loop among them."""
+    return scope == FINALLY or scope.startswith(f"{FINALLY}/")
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -157,6 +170,11 @@ class Plan:
     def digest(self) -> str:
         """Return the SHA-256 of the canonical JSON."""
         return digest(self.to_json())
+
+    @property
+    def has_finally(self) -> bool:
+        """Whether something runs after everything."""
+        return FINALLY in self.scope_steps
 
     @cached_property
     def scope_steps(self) -> dict[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The three things that engines ask of a shim, whatever way they ask."""
+"""The things that engines ask of a shim, whatever way they ask."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.trigger import parse_time
-from flowc_shim.runner.finish import begin_run_from, finish_run
+from flowc_shim.contract.verdict import Status, Verdict
+from flowc_shim.runner.finish import begin_run_from, conclude, finish_run
 from flowc_shim.runner.keys import parse_indices
 from flowc_shim.runner.units import decide, run_unit
 
 if TYPE_CHECKING:
     from flowc_shim.contract.json_types import Json
-    from flowc_shim.contract.verdict import Verdict
     from flowc_shim.runner.keys import Indices
     from flowc_shim.runner.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: ``command`` is ``run-unit``, ``decide`` or ``finish``.
+    """One request: ``command`` is ``run-unit``, ``decide``, ``conclude`` or ``finish``.
 
     ``unit``: the unit to run, or the one that ``decide`` is asked about. ``settled``: unit id →
     engine status and cause. ``input_text``: the run's input as JSON, on root units;
@@ -51,6 +51,9 @@ def perform(runtime: Runtime, request: Request) -> Verdict:
         started = _seconds(request.started)
         begin_run_from(runtime, request.input_text, header, request.trigger_text, started)
 
+    if request.command == "conclude":
+        conclude(runtime, request.status)
+        return Verdict(Status.DONE)
     if request.command == "finish":
         return finish_run(runtime, request.status)
     if request.command == "decide":

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import ROOT, in_finally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 RUN_TIMEOUT = "RUN_TIMEOUT"
 
 
-def time_left(runtime: Runtime) -> float | None:
-    """Return the seconds until the run's time is over (negative: it is), None if it has no end."""
-    if runtime.plan.timeout is None:
+def time_left(runtime: Runtime, scope: str = ROOT) -> float | None:
+    """Return the seconds until the time of ``scope`` is over (negative: it is), None if it has all.
+
+    The ``finally:`` steps have all the time they need.
+    """
+    if runtime.plan.timeout is None or in_finally(scope):
         return None
     started = runtime.journal.started()
     return None if started is None else started + runtime.plan.timeout - time.time()
 
 
-def end_in_time(runtime: Runtime) -> bool:
-    """Flag the run if its time is over; whether it is."""
-    left = time_left(runtime)
+def end_in_time(runtime: Runtime, scope: str = ROOT) -> bool:
+    """Flag the run if the time of ``scope`` is over; whether it is."""
+    left = time_left(runtime, scope)
     if left is None or left > 0:
         return False
     flag_timeout(runtime)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.outcomes import BLOCKS_READERS, EDGE_TRUE, NEVER_RAN, Outcome
-from flowc_shim.contract.plan import ROOT, PlanCall, PlanStep
+from flowc_shim.contract.plan import FINALLY, ROOT, PlanCall, PlanStep
 from flowc_shim.language.evaluate import SkippedReference, holds, needed
 from flowc_shim.language.references import step_uses
 from flowc_shim.runner import keys
 from flowc_shim.runner.deadline import end_in_time
+from flowc_shim.runner.finally_steps import seen_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def decide_entry(runtime: Runtime, step: PlanStep, indices: Indices) -> Outcome 
         return Outcome.UPSTREAM_FAILED
     if any(outcome in NEVER_RAN for outcome in outcomes.values()):
         return Outcome.NOT_STARTED
-    if end_in_time(runtime) or is_failing(runtime, step.scope, indices):
+    if end_in_time(runtime, step.scope) or is_failing(runtime, step.scope, indices):
         return Outcome.NOT_STARTED
     if _skipped_by_edges(step, outcomes):
         return Outcome.SKIPPED
@@ -56,7 +57,7 @@ def _outcomes(runtime: Runtime, step: PlanStep, indices: Indices) -> dict[str, O
     for path, record in zip(step.reads, runtime.journal.records(places), strict=True):
         if record is None:
             raise UndecidedDependency(path)
-        found[path] = record.outcome
+        found[path] = seen_outcome(runtime, step.scope, path, record.outcome)
     return found
 
 
@@ -93,9 +94,11 @@ def _skipped_by_edges(step: PlanStep, outcomes: dict[str, Outcome]) -> bool:
 def failing_keys(runtime: Runtime, scope: str, indices: Indices) -> list[str]:
     """Return the keys of all flags that keep a step of ``scope`` from starting."""
     run = runtime.journal.run
-    found = []
+    found: list[str] = []
     while True:
         here = runtime.indices_at(scope, indices)
+        if scope == FINALLY:
+            return found  # what failed before, or beside, keeps none of these steps
         found.append(keys.failing_key(run, scope, here))
         if scope == ROOT:
             return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flowc_shim.components.json_text import decode_json
 from flowc_shim.contract.errors import ErrorInfo, FlowError, final_error
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, NEVER_RAN, Outcome
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import FINALLY, ROOT
 from flowc_shim.contract.trigger import read_trigger
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.canonical import canonical
@@ -26,6 +26,12 @@ TIMED_OUT_STATUSES = frozenset({"timed_out"})
 """What engines call a run whose ``timeout`` they ended."""
 
 
+def conclude(runtime: Runtime, status: str) -> EndRecord:
+    """Decide how everything but the ``finally:`` steps ended; ``status``: what the engine says."""
+    end = runtime.journal.conclusion()
+    return runtime.journal.commit_conclusion(_end(runtime, status)) if end is None else end
+
+
 def finish_run(runtime: Runtime, status: str) -> Verdict:
     """End the run once; ``status`` is what the engine says of it.
 
@@ -33,7 +39,9 @@ def finish_run(runtime: Runtime, status: str) -> Verdict:
     ``final``, so that the engine's own state of the run says the same.
     """
     end = runtime.journal.end()
-    if end is None:
+    if end is None and runtime.plan.has_finally:
+        end = runtime.journal.commit_end(_finally_end(runtime, status))
+    elif end is None:
         end = runtime.journal.commit_end(_end(runtime, status))
     if end.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED):
         return Verdict(Status.DONE)
@@ -41,8 +49,17 @@ def finish_run(runtime: Runtime, status: str) -> Verdict:
     return Verdict(Status.FINAL, str((error.get("error") or {}).get("class", "platform")), go=False)
 
 
+def _finally_end(runtime: Runtime, status: str) -> EndRecord:
+    """Return the end of a run with ``finally:`` steps: a failure of one of them fails the run."""
+    end = conclude(runtime, status)
+    failed, _ = _settle_all(runtime, status, FINALLY)
+    if failed is None:
+        return end
+    return EndRecord(Outcome.FAILED, error=end.error or failed)
+
+
 def _end(runtime: Runtime, status: str) -> EndRecord:
-    failed, never_ran = _settle_all(runtime, status)
+    failed, never_ran = _settle_all(runtime, status, ROOT)
     reason = runtime.journal.failing_reason(ROOT, ())
     if reason is not None and is_timeout(reason):
         return EndRecord(Outcome.TIMED_OUT, error=reason)
@@ -68,16 +85,16 @@ def _failed(runtime: Runtime, error: ErrorInfo) -> EndRecord:
     return EndRecord(Outcome.FAILED, error={"step": None, "error": masked.to_json()})
 
 
-def _settle_all(runtime: Runtime, status: str) -> tuple[dict[str, Json] | None, bool]:
-    """Decide every step of the outermost scope.
+def _settle_all(runtime: Runtime, status: str, scope: str) -> tuple[dict[str, Json] | None, bool]:
+    """Decide every step of an outermost scope.
 
     Returns the first failure in written order, and whether any step never ran to its end.
     """
     first: dict[str, Json] | None = None
     never_ran = False
-    paths = runtime.plan.scope_steps[ROOT]
+    paths = runtime.plan.scope_steps[scope]
     known = runtime.journal.records([((), path) for path in paths])
-    if None in known and _time_is_over(runtime, status):
+    if scope == ROOT and None in known and _time_is_over(runtime, status):
         status = "stopped"
     dead = status if status.lower() in STOPPED_STATUSES else "failed"
     for path in paths:

@@ -64,6 +64,7 @@ class Journal:
         self._counted: set[tuple[str, Indices, int]] = set()
         self._lock = threading.Lock()
         self._start: list[dict[str, Json]] = []
+        self._conclusion: EndRecord | None = None
 
     # values
 
@@ -157,23 +158,38 @@ class Journal:
 
     def end(self) -> EndRecord | None:
         """Return how the run ended, None while it has not."""
-        row = self._read(keys.end_key(self.run))
-        if row is None:
-            return None
+        return self._read_end(keys.end_key(self.run))
+
+    def conclusion(self) -> EndRecord | None:
+        """Return how everything but the ``finally:`` steps ended, None while it has not."""
+        if self._conclusion is None:
+            self._conclusion = self._read_end(keys.conclusion_key(self.run))
+        return self._conclusion
+
+    def _read_end(self, key: str) -> EndRecord | None:
+        row = self._read(key)
+        return None if row is None else self._end_of(row)
+
+    def _end_of(self, row: dict[str, Json]) -> EndRecord:
         return EndRecord(Outcome(row["outcome"]), self._unpack(row), row["error"], row["ended"])
 
     def commit_end(self, end: EndRecord) -> EndRecord:
         """End the run, or adopt the end that it already has."""
-        row = self._decide(
-            keys.end_key(self.run),
-            {
-                "outcome": end.outcome.value,
-                **self._pack(end.output),
-                "error": None if end.error is None else dict(end.error),
-                "ended": time.time(),
-            },
-        )
-        return EndRecord(Outcome(row["outcome"]), self._unpack(row), row["error"], row["ended"])
+        return self._commit_end(keys.end_key(self.run), end)
+
+    def commit_conclusion(self, end: EndRecord) -> EndRecord:
+        """Decide how everything but the ``finally:`` steps ended, or adopt what is decided."""
+        self._conclusion = self._commit_end(keys.conclusion_key(self.run), end)
+        return self._conclusion
+
+    def _commit_end(self, key: str, end: EndRecord) -> EndRecord:
+        row: dict[str, Json] = {
+            "outcome": end.outcome.value,
+            **self._pack(end.output),
+            "error": None if end.error is None else dict(end.error),
+            "ended": time.time(),
+        }
+        return self._end_of(self._decide(key, row))
 
     # steps
 

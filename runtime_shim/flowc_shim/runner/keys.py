@@ -63,6 +63,11 @@ def end_key(run: str) -> str:
     return f"{run_prefix(run)}/end"
 
 
+def conclusion_key(run: str) -> str:
+    """Return the key of how everything but the ``finally:`` steps ended."""
+    return f"{run_prefix(run)}/conclusion"
+
+
 def record_key(run: str, indices: Indices, step: str) -> str:
     """Return the key of a step's one result."""
     return f"{run_prefix(run)}/steps/{_scope(indices)}/{_part(step)}"

@@ -10,8 +10,9 @@ from uuid import NAMESPACE_URL, uuid5
 
 from flowc_shim.contract.errors import final_error
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
-from flowc_shim.contract.plan import ROOT, Plan, PlanStep
+from flowc_shim.contract.plan import Plan, PlanStep, in_finally, is_outermost
 from flowc_shim.language.evaluate import SkippedReference
+from flowc_shim.runner.finally_steps import end_facts, seen_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +83,7 @@ class Runtime:
     def depth(self, scope: str) -> int:
         """Return how many loops are around the steps of ``scope``."""
         depth = 0
-        while scope != ROOT:
+        while not is_outermost(scope):
             scope = self.plan.steps[scope].scope
             depth += 1
         return depth
@@ -137,7 +138,8 @@ class RunScope:
             raise final_error("EXPRESSION_FAILURE", f"step `{path}` has no result yet")
         if record.outcome in EDGE_TRUE:
             return self._runtime.journal.value(record)
-        if record.outcome in (Outcome.SKIPPED, Outcome.NOT_NEEDED):
+        outcome = seen_outcome(self._runtime, self._scope, path, record.outcome)
+        if outcome in (Outcome.SKIPPED, Outcome.NOT_NEEDED):
             raise SkippedReference(path)
         raise final_error("EXPRESSION_FAILURE", f"step `{path}` ended {record.outcome.value}")
 
@@ -156,13 +158,15 @@ class RunScope:
         return self._loop_place(loop)[1][-1]
 
     def run(self) -> Json:
-        """Return id, name, project and branch of the run."""
+        """Return id, name, project and branch of the run; in ``finally:`` also how it ended."""
         plan = self._runtime.plan
+        more = end_facts(self._runtime) if in_finally(self._scope) else {}
         return {
             "id": self._runtime.run_uuid,
             "name": self._runtime.run_name,
             "project": plan.project,
             "branch": plan.branch,
+            **more,
         }
 
     def trigger(self) -> Json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
-from flowc_shim.contract.plan import ROOT, PlanCall, PlanLoop, PlanStep
+from flowc_shim.contract.plan import PlanCall, PlanLoop, PlanStep, is_outermost
 from flowc_shim.language.canonical import digest
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later, Success, attempt_call
@@ -128,7 +128,7 @@ def flagged(runtime: Runtime, step: PlanStep, indices: Indices, record: StepReco
         error = record.error.to_json() if record.error else None
         reason: dict[str, Json] = {"step": step.path, "error": error}
         mine = runtime.journal.set_failing(step.scope, indices, reason)
-        if step.scope != ROOT:
+        if not is_outermost(step.scope):
             _check_tolerance(runtime, step.scope, indices, maybe_counted=not mine)
     return record
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
-from flowc_shim.contract.plan import PlanCall, PlanUnit
+from flowc_shim.contract.plan import PlanCall, PlanUnit, in_finally
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later
 from flowc_shim.runner.deadline import end_in_time, time_left
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_keys
+from flowc_shim.runner.finish import conclude
 from flowc_shim.runner.loops import close_loop, open_loop
 from flowc_shim.runner.records import StepRecord
 from flowc_shim.runner.settle import later_attempt, settle, settle_units
@@ -37,6 +38,8 @@ Settled = Mapping[str, tuple[str, str]]
 def run_unit(runtime: Runtime, unit_id: str, indices: Indices, settled: Settled) -> Verdict:
     """Run a unit from where it stands and return its verdict; nothing committed is repeated."""
     unit = runtime.plan.units[unit_id]
+    if in_finally(unit.scope):
+        conclude(runtime, "failed")  # unless it is, by whoever the engine asked to
     settle_units(runtime, settled, indices, unit_id)
     if unit.kind == "open":
         return _open(runtime, unit, indices)
@@ -173,7 +176,7 @@ def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Ru
     process runs for another item goes on if that item does.
     """
     plan = runtime.plan
-    if not plan.fail_fast and time_left(runtime) is None:
+    if not plan.fail_fast and time_left(runtime, unit.scope) is None:
         yield runtime
         return
     stop = threading.Event()
@@ -181,10 +184,11 @@ def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Ru
     with runtime.part() as part:
 
         def watch() -> None:
-            while not stop.wait(_pause(part)):
+            while not stop.wait(_pause(part, unit.scope)):
                 # a store that is away for a while says nothing: look again
                 with suppress(StoreUnavailable):
-                    if end_in_time(part) or (plan.fail_fast and part.journal.any_key(wanted)):
+                    late = end_in_time(part, unit.scope)
+                    if late or (plan.fail_fast and part.journal.any_key(wanted)):
                         part.cancel()
                         return
 
@@ -197,9 +201,9 @@ def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Ru
             watcher.join()
 
 
-def _pause(runtime: Runtime) -> float:
+def _pause(runtime: Runtime, scope: str) -> float:
     """Return after how many seconds a watcher looks again."""
-    left = time_left(runtime)
+    left = time_left(runtime, scope)
     if left is None or left <= 0:
         return POLL_SECONDS
     return min(left, POLL_SECONDS) if runtime.plan.fail_fast else left

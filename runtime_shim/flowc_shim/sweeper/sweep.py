@@ -17,6 +17,7 @@ from flowc_shim.contract.errors import platform_error
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.runner import keys
 from flowc_shim.runner.commands import Request, perform
+from flowc_shim.runner.finally_steps import run_finally_here
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import PlanProblem, plan_key
 from flowc_shim.runner.session import RUN_NAME, open_session
@@ -137,6 +138,9 @@ def _record(
             message = f"the engine ended the run: {end.message or end.status}"
             error = platform_error("EXECUTION_DIED", message).info.to_json()
             runtime.journal.set_failing(ROOT, (), {"step": None, "error": error})
+        if runtime.plan.has_finally:
+            perform(runtime, Request("conclude", status=end.status))
+            run_finally_here(runtime)
         perform(runtime, Request("finish", status=end.status))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import ROOT, is_outermost
 from flowc_targets._shared.names import unique_names
 from flowc_targets.argo.cells import (
     SETTLES_PER_TASK,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flowc.ir.layout import Layout, LoopFacts, Unit
 
 ENTRY = "main"
+EXIT = ":on-exit"
 NAME = 63
 """Longest name of a task or template; Argo allows 128, but names end up in pods' names."""
 
@@ -60,7 +61,7 @@ def build_dags(layout: Layout) -> Dags:
     """Return all DAG templates, each before those that it calls."""
     dags = Dags(layout)
     segments = {scope: segments_of(cells_of(layout, scope)) for scope in layout.scopes}
-    ids = [ENTRY]
+    ids = [EXIT, *(_scope_id(scope) for scope in layout.scopes if is_outermost(scope))]
     for loop in layout.loops:
         ids += [f"{loop}:fan", f"{loop}:item"]
     for scope, found in segments.items():
@@ -70,6 +71,12 @@ def build_dags(layout: Layout) -> Dags:
     for scope, found in segments.items():
         _scope_dag(dags, scope, found)
     return dags
+
+
+def _scope_id(scope: str) -> str:
+    if is_outermost(scope):
+        return scope or ENTRY
+    return f"{scope}:item"
 
 
 def _segment_id(scope: str, segment: Segment) -> str:
@@ -82,14 +89,14 @@ def _relative(id: str, scope: str) -> str:
 
 def _scope_dag(dags: Dags, scope: str, segments: list[Segment]) -> None:
     """Add the template of a scope: the entrypoint, or the body of a loop's item."""
-    name = dags.template_names[ENTRY if scope == ROOT else f"{scope}:item"]
+    name = dags.template_names[_scope_id(scope)]
     cells = [cell for segment in segments for cell in segment.cells]
     names = unique_names(_task_ids(cells, scope), NAME, WORDS)
     here = len(dags.templates)
     if len(segments) == 1:
         # A dead unit fails its item's DAG, which the loop's close tolerates and settles: there,
         # settling costs no pod per item.
-        tasks = _tasks(dags, scope, cells, names, settle=scope == ROOT)
+        tasks = _tasks(dags, scope, cells, names, settle=is_outermost(scope))
         dags.templates.insert(here, _dag(name, scope, tasks or [_empty_run(dags)]))
         return
     parts = [dags.template_names[_segment_id(scope, segment)] for segment in segments]
@@ -152,7 +159,7 @@ def _run(unit: Unit, cell: Cell, scope: str, names: dict[str, str]) -> Run:
 
 
 def _unit_tasks(dags: Dags, unit: Unit, run: Run, before: list[Run]) -> list[Document]:
-    scoped = unit.scope != ROOT
+    scoped = not is_outermost(unit.scope)
     first = unit.scope == ROOT and not unit.after
     edges = [edge(other) for other in before]
     settles = [found.settle for found in edges if found.settle is not None]
@@ -184,7 +191,7 @@ def _loop_tasks(
     tasks.append(_task(fan, _fan_out(dags, facts, scope), [opened.task], arguments))
     end = after_loop(opened, fan)
     settles = [end.settle] if end.settle else []
-    leaf = unit_class(closing, settles=len(settles), first=False, scoped=scope != ROOT)
+    leaf = unit_class(closing, settles=len(settles), first=False, scoped=not is_outermost(scope))
     arguments = [*_unit_arguments(closing), *_settle_arguments(settles)]
     return [*tasks, _task(runs[closing.id].task, dags.leaf(leaf), [end.depends], arguments)]
 
@@ -198,7 +205,7 @@ def _fan_out(dags: Dags, facts: LoopFacts, scope: str) -> str:
     without looking.
     """
     name = dags.template_names[f"{facts.path}:fan"]
-    item = "{{item}}" if scope == ROOT else f"{SCOPE}/{{{{item}}}}"
+    item = "{{item}}" if is_outermost(scope) else f"{SCOPE}/{{{{item}}}}"
     task = _task(
         "item", dags.template_names[f"{facts.path}:item"], [], [{"name": "scope", "value": item}]
     )
@@ -216,7 +223,7 @@ def _settling(dags: Dags, scope: str, unread: list[Run], names: dict[str, str]) 
     tasks = []
     for number, start in enumerate(range(0, len(unread), SETTLES_PER_TASK)):
         edges = [edge(run) for run in unread[start : start + SETTLES_PER_TASK]]
-        leaf = light_class("settle", settles=len(edges), scoped=scope != ROOT)
+        leaf = light_class("settle", settles=len(edges), scoped=not is_outermost(scope))
         arguments = _scope_argument(scope) + _settle_arguments([e.settle or "" for e in edges])
         depends = [found.depends for found in edges]
         tasks.append(_task(names[_settle_id(number)], dags.leaf(leaf), depends, arguments))
@@ -244,7 +251,7 @@ def _shown(steps: Sequence[str]) -> str:
 
 
 def _scope_argument(scope: str) -> list[Document]:
-    return [] if scope == ROOT else [{"name": "scope", "value": SCOPE}]
+    return [] if is_outermost(scope) else [{"name": "scope", "value": SCOPE}]
 
 
 def _settle_arguments(settles: Sequence[str]) -> list[Document]:
@@ -269,7 +276,7 @@ def _dag(
     """Return a DAG template. ``failFast: false`` lets what runs end and be seen; template-level
     ``failFast`` is never set: it counts handled failures and single attempts."""
     template: Document = {"name": name}
-    inputs = (["scope"] if scope != ROOT else []) + (["count"] if count else [])
+    inputs = ([] if is_outermost(scope) else ["scope"]) + (["count"] if count else [])
     if inputs:
         template["inputs"] = {"parameters": [{"name": parameter} for parameter in inputs]}
     if parallelism:

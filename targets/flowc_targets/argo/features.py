@@ -40,7 +40,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "while": refused("not built yet"),
     "cache": refused("not built yet"),
     "emit": refused("not built yet"),
-    "finally": refused("not built yet"),
+    "finally": lowered("tasks of the exit handler; the sweeper runs them for terminated Workflows"),
     "collect": refused("not built yet"),
     "run-timeout": lowered(
         "kept by the shims; `activeDeadlineSeconds` as a backstop, the end is recorded"

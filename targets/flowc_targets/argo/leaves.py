@@ -37,9 +37,9 @@ class LeafClass:
     """What the pods of a leaf template have in common.
 
     ``kind``: ``run`` (a unit), ``open`` (a unit whose verdict has a count), ``ask`` (a guard),
-    ``settle`` or ``finish``. ``settles``: units that it settles. ``first``: it may be the first to
-    put the run's input into the store. ``scoped``: it runs inside a loop. ``listed``: its steps
-    are an argument, because the unit's id does not say them.
+    ``settle``, ``conclude`` or ``finish``. ``settles``: units that it settles. ``first``: it may be
+    the first to put the run's input into the store. ``scoped``: it runs inside a loop. ``listed``:
+    its steps are an argument, because the unit's id does not say them.
     """
 
     kind: str
@@ -57,7 +57,7 @@ class LeafClass:
     def name(self) -> str:
         """Return the template's name: readable, and never that of a DAG template."""
         words = [self.kind]
-        words += ["first"] if self.first and self.kind != "finish" else []
+        words += ["first"] if self.first and self.kind not in ("conclude", "finish") else []
         words += ["scoped"] if self.scoped else []
         words += ["settle"] if self.settles and self.kind != "settle" else []
         words += [str(self.settles)] if self.settles else []
@@ -92,6 +92,7 @@ def _longest(budget: Budget) -> float:
     return max(budget.wait(1), budget.wait(budget.max))
 
 
+_COMMANDS = {"run": "run-unit", "open": "run-unit", "conclude": "conclude", "finish": "finish"}
 _LIGHT_RETRY = engine_retry(DEFAULT_RETRY)
 
 
@@ -200,14 +201,14 @@ def _retry_strategy(retry: tuple[int, int, int, int]) -> Document:
 
 
 def _arguments(leaf: LeafClass, digest: str) -> list[str]:
-    command = {"run": "run-unit", "open": "run-unit", "finish": "finish"}.get(leaf.kind, "decide")
+    command = _COMMANDS.get(leaf.kind, "decide")
     # `--key=value` throughout: an id may begin with a hyphen
     arguments = [command, f"--plan={digest}", "--run={{workflow.uid}}"]
     if leaf.kind in ("run", "open"):
         arguments.append("--unit={{inputs.parameters.unit}}")
     elif leaf.kind == "ask":
         arguments.append("--ask={{inputs.parameters.unit}}")
-    elif leaf.kind == "finish":
+    elif leaf.kind in ("conclude", "finish"):
         arguments.append("--status={{workflow.status}}")
     if leaf.scoped:
         arguments.append("--scope={{inputs.parameters.scope}}")

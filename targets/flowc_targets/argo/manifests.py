@@ -13,8 +13,9 @@ from flowc_targets._shared.yaml_emitter import emit, emit_documents
 from flowc_targets.argo.accounts import REPORT_RESULTS, account
 from flowc_targets.argo.classes.manifests import class_files
 from flowc_targets.argo.dags import ENTRY, Dags, build_dags
+from flowc_targets.argo.exit_handler import add_exit_handler
 from flowc_targets.argo.identity import base_name, labels_of, metadata, plan_name
-from flowc_targets.argo.leaves import leaf_template, light_class
+from flowc_targets.argo.leaves import leaf_template
 from flowc_targets.argo.limits import PLAN_READABLE_BYTES, RUN_GRACE_SECONDS
 from flowc_targets.argo.pods import (
     pod_settings,
@@ -60,8 +61,8 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
     Argo's state of a run and the run's own record agree.
     """
     settings = pod_settings(compilation)
-    finish = light_class("finish", first=True)
-    leaves = [*dags.leaves, finish]
+    exit_handler = add_exit_handler(dags)
+    leaves = list(dags.leaves)
     labels = labels_of(compilation)
     version = {**labels, "flowc.dev/plan": compilation.plan.digest[:8]}
     return {
@@ -73,7 +74,7 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
         },
         "spec": {
             "entrypoint": ENTRY,
-            "onExit": finish.name,
+            "onExit": exit_handler,
             **_deadline(compilation.plan),
             "arguments": {"parameters": _parameters(compilation)},
             "serviceAccountName": base_name(compilation),

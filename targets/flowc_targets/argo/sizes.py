@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import ROOT, is_outermost
 from flowc_targets.argo.cells import cells_of, guarded, segments_of
 from flowc_targets.argo.limits import BYTES_PER_NODE
 
@@ -28,7 +28,8 @@ def least_status_bytes(layout: Layout) -> int:
 
     A loop whose count is known counts with all its items, any other one with none.
     """
-    return scope_nodes(layout, ROOT) * BYTES_PER_NODE
+    outermost = [scope for scope in layout.scopes if is_outermost(scope)]
+    return sum(scope_nodes(layout, scope) for scope in outermost) * BYTES_PER_NODE
 
 
 def scope_nodes(layout: Layout, scope: str) -> int:

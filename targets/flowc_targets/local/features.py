@@ -45,7 +45,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "while": _later("`while` is"),
     "cache": _later("`cache` is"),
     "emit": _later("signals are"),
-    "finally": _later("`finally` is"),
+    "finally": native("after an interruption too"),
     "collect": _later("`collect` is"),
     "run-timeout": NATIVE,
     "trigger-values": native("`flowc run --trigger`"),

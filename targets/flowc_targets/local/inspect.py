@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.errors import FlowError
-from flowc_shim.contract.plan import ROOT, Plan, PlanCall
+from flowc_shim.contract.plan import FINALLY, ROOT, Plan, PlanCall
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import load_plan
@@ -81,7 +81,7 @@ class RunView:
 
     def steps(self) -> list[StepView]:
         """Return every decided step, loops opened, in written order."""
-        return list(self._walk(ROOT, ()))
+        return [*self._walk(ROOT, ()), *self._walk(FINALLY, ())]
 
     def _walk(self, scope: str, indices: Indices) -> Iterator[StepView]:
         for path in self.plan.scope_steps.get(scope, ()):

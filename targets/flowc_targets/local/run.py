@@ -8,12 +8,13 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.blob_api.command import StoreBlobs
 from flowc_shim.components.pool import ClientPool
+from flowc_shim.contract.plan import FINALLY, ROOT
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finish import begin_run
 from flowc_shim.runner.journal import Journal, new_writer
@@ -47,7 +48,7 @@ NEVER_HANDED_BACK = 10 * 365 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a local run ended. ``outcomes``: step path → outcome, outermost scope only."""
+    """How a local run ended. ``outcomes``: step path → outcome, without those inside of loops."""
 
     run: str
     outcome: Outcome
@@ -140,9 +141,28 @@ class LocalSession:
             try:
                 self._drive(Scheduler(self.compilation.layout, launch, WORKERS, launch.stop))
             except KeyboardInterrupt:
+                self._run_finally(runtime, "Stopped", observe)
                 perform(runtime, Request("finish", status="Stopped"))
                 raise
-        return "Stopped" if self.stopping.is_set() else "Succeeded"
+            status = "Stopped" if self.stopping.is_set() else "Succeeded"
+            self._run_finally(runtime, status, observe, launch if isolate else None)
+        return status
+
+    def _run_finally(
+        self,
+        runtime: Runtime,
+        status: str,
+        observe: Observe,
+        isolated: InProcess | Isolated | None = None,
+    ) -> None:
+        """Run the ``finally:`` steps, of a run that was stopped too: that stop is not theirs."""
+        if not runtime.plan.has_finally:
+            return
+        perform(runtime, Request("conclude", status=status))
+        launch = isolated
+        if launch is None or status == "Stopped":
+            launch = InProcess(replace(runtime, cancelled=threading.Event(), _parts=set()), observe)
+        Scheduler(self.compilation.layout, launch, WORKERS, launch.stop).run(FINALLY)
 
     def _drive(self, scheduler: Scheduler) -> None:
         self.active.add(scheduler)
@@ -171,7 +191,8 @@ class LocalSession:
     def _result(self, runtime: Runtime, run: str) -> RunResult:
         end = runtime.journal.end()
         assert end is not None
-        paths = runtime.plan.scope_steps[""]
+        steps = runtime.plan.scope_steps
+        paths = (*steps[ROOT], *steps.get(FINALLY, ()))
         records = runtime.journal.records([((), path) for path in paths])
         return RunResult(
             run,

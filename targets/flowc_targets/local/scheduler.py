@@ -78,10 +78,13 @@ class Scheduler:
                 readers[before].append(unit.id)
         return readers
 
-    def run(self) -> None:
-        """Return when nothing runs, and nothing can start any more or all was stopped."""
+    def run(self, scope: str = ROOT) -> None:
+        """Return when nothing of ``scope`` runs, and nothing can start any more or all was stopped.
+
+        ``scope``: the run itself, or its ``finally:`` steps.
+        """
         try:
-            self._start_scope(ROOT, (), self._finish)
+            self._start_scope(scope, (), self._finish)
             while not self._finished:
                 self._events.get()()
         except BaseException:

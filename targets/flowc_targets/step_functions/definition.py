@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import FINALLY, ROOT
 from flowc_targets.step_functions.history_events import estimate_events
 from flowc_targets.step_functions.limits import HISTORY_EVENTS, RANGE_ITEMS
 from flowc_targets.step_functions.loops import is_distributed
@@ -85,6 +85,8 @@ def _executions(machine: State, builder: Builder) -> list[tuple[str, State]]:
 def _history_of(path: str, builder: Builder) -> str:
     """Return which execution iterates the loop at ``path``: "" or a distributed loop's path."""
     outer = path.split("/")[0]
+    if outer == FINALLY:
+        return ROOT  # few items, after everything: never worth executions of their own
     facts = builder.layout.loops[outer]
     units = len(builder.layout.scopes.get(outer, ()))
     return outer if units and is_distributed(facts, units, builder.store) else ROOT

@@ -43,7 +43,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "while": refused("not built yet"),
     "cache": refused("not built yet"),
     "emit": refused("not built yet"),
-    "finally": refused("not built yet"),
+    "finally": lowered("states between the last step and the end of the run"),
     "collect": refused("not built yet"),
     "run-timeout": lowered(
         "kept by the shims; a clock beside the steps as a backstop, the end is recorded"

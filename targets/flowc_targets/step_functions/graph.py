@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import is_outermost
 from flowc_targets.step_functions.series_parallel import MAX_DEPTH, Tree, series_parallel
 
 if TYPE_CHECKING:
@@ -50,5 +50,5 @@ def shape_of(layout: Layout, scope: str) -> Shape:
             items = _SOME_ITEMS if facts.count is None else facts.count
             turns = -(-items // max(1, facts.concurrency))
             weights[unit_id] = 2 + turns * max(1, len(layout.scopes.get(facts.path, ())))
-    depth = MAX_DEPTH if scope == ROOT else _INNER_DEPTH
+    depth = MAX_DEPTH if is_outermost(scope) else _INNER_DEPTH
     return Shape(after, weights, series_parallel(after, weights, depth))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import is_outermost
 from flowc_targets.step_functions.limits import (
     INLINE_CONCURRENCY,
     INLINE_EVENTS,
@@ -118,7 +118,7 @@ def _inline(build: Builder, facts: LoopFacts, scope: str) -> State:
     return {
         "Type": "Map",
         "ItemsPath": "$.indices.list",
-        "ItemSelector": {"run.$": RUN, "scope.$": _FIRST if scope == ROOT else outer},
+        "ItemSelector": {"run.$": RUN, "scope.$": _FIRST if is_outermost(scope) else outer},
         "MaxConcurrency": min(facts.concurrency, INLINE_CONCURRENCY),
         "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **build.body(facts)},
         "ResultPath": None,

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowc.ir.layout import LoopFacts, Unit, close_id
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import FINALLY, ROOT
 from flowc_targets.step_functions import loops, run_timeout
 from flowc_targets.step_functions.compute import BATCH, Compute
 from flowc_targets.step_functions.graph import shape_of
@@ -112,15 +112,16 @@ class Builder:
         """Return the definition."""
         frame = Frame()
         tree = self.shapes[ROOT].tree
-        finish = self.names.named("finish", "finish")
+        after = self.after_all
         if tree is None:
-            start = self._start(frame, finish)
+            start = self._start(frame, after)
         elif self.timeout is None:
             start = self._start(frame, self.entry(tree))
-            self.tree(frame, tree, ROOT, finish)
+            self.tree(frame, tree, ROOT, after)
         else:
-            start = self._start(frame, run_timeout.add_race(self, frame, tree, finish))
-        self._finish(frame, finish)
+            start = self._start(frame, run_timeout.add_race(self, frame, tree, after))
+        self._add_finally(frame)
+        self._finish(frame, self.names.named("finish", "finish"))
         return {"Comment": self.comment, **frame.machine(start)}
 
     def _start(self, frame: Frame, first: str) -> str:
@@ -130,7 +131,7 @@ class Builder:
             event = payload("decide", None, ROOT, start_path=STARTED_WITH)
             begin = self.names.named("begin", "begin")
             task = self._helper(event)
-            task["Catch"] = catch(self.names.named("finish", "finish"))
+            task["Catch"] = catch(self.after_all)
             frame.add(begin, task, first)
             first = begin
         start = self.names.named("start", "start")
@@ -142,7 +143,7 @@ class Builder:
             self.names.named(text, text)
             for text in ("outcome", "succeeded", "failed", "finish failed")
         )
-        self.finish_task(frame, name)
+        self.end_task(frame, "finish", name)
         status = f"{VERDICT}.status"
         frame.states[outcome] = choice(
             [when([{"Variable": status, "StringEquals": "done"}], succeeded)], failed
@@ -159,13 +160,34 @@ class Builder:
             "Cause": "the run could not be ended: its state store has no end record",
         }
 
-    def finish_task(self, frame: Frame, name: str, status: str = "") -> None:
-        """Add the task that ends the run; ``status``: what is to be said of it."""
+    @property
+    def after_all(self) -> str:
+        """Return the state that comes after all steps of the run itself, whatever became of them.
+
+        With ``finally:`` steps it concludes the run for them, else it ends it.
+        """
+        word = "conclude" if FINALLY in self.shapes else "finish"
+        return self.names.named(word, word)
+
+    def end_task(self, frame: Frame, op: str, name: str, status: str = "") -> None:
+        """Add a task that ends or concludes the run; ``status``: what is to be said of it."""
         said = {"status": status} if status else {}
-        event = payload("finish", None, ROOT, start_path=STARTED_WITH, **said)
-        task = self._helper(event, answers=True)
-        task["Catch"] = catch(self.names.named("finish failed", "finish failed"))
-        frame.add(name, task, self.names.named("outcome", "outcome"))
+        event = payload(op, None, ROOT, start_path=STARTED_WITH, **said)
+        task = self._helper(event, answers=op == "finish")
+        following = self.names.named("outcome", "outcome")
+        lost = self.names.named("finish failed", "finish failed")
+        if op == "conclude":
+            tree = self.shapes[FINALLY].tree
+            assert tree is not None, "every one of these steps is needed"
+            following = lost = self.entry(tree)  # whose first shim concludes the run otherwise
+        task["Catch"] = catch(lost)
+        frame.add(name, task, following)
+
+    def _add_finally(self, frame: Frame) -> None:
+        """Add the steps that run after everything; the end comes after them, however they end."""
+        if FINALLY in self.shapes and (tree := self.shapes[FINALLY].tree) is not None:
+            self.end_task(frame, "conclude", self.after_all)
+            self.tree(frame, tree, FINALLY, self.names.named("finish", "finish"))
 
     # trees
 

@@ -29,7 +29,8 @@ TIMED_OUT = "timed_out"
 def add_race(build: Builder, frame: Frame, tree: Tree, finish: str) -> str:
     """Add the units of the outermost scope with a clock beside them; returns the state's name."""
     names = build.names
-    race, late = names.named("all steps", "race"), names.named("finish (late)", "late")
+    op = "conclude" if finish == names.named("conclude", "conclude") else "finish"
+    race, late = names.named("all steps", "race"), names.named(f"{op} (late)", "late")
     state: State = {
         "Type": "Parallel",
         "Branches": [_units(build, frame, tree), _clock(build)],
@@ -40,7 +41,7 @@ def add_race(build: Builder, frame: Frame, tree: Tree, finish: str) -> str:
         ],
     }
     frame.add(race, state, finish)
-    build.finish_task(frame, late, TIMED_OUT)
+    build.end_task(frame, op, late, TIMED_OUT)
     return race
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.plan import is_outermost
 from flowc_targets.step_functions.limits import TASK_SECONDS
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def payload(op: str, unit: str | None, scope: str, **more: Any) -> State:
     }
     if unit is not None:
         event["unit"] = unit
-    if scope != ROOT:
+    if not is_outermost(scope):
         event["scope.$"] = "$.scope"
     for key, value in more.items():
         event[f"{key[:-5]}.$" if key.endswith("_path") else key] = value
@@ -230,7 +230,7 @@ def command(unit: str, scope: str) -> str:
     parts = [literal(word) for word in ("flowc-shim", "run-unit", "--unit", unit, "--plan")]
     parts += [f"{RUN}.plan", literal("--run")]
     parts += [f"States.Format('{{}}@{{}}', {RUN}.id, {RUN}.started)"]
-    if scope != ROOT:
+    if not is_outermost(scope):
         parts += [literal("--scope"), "$.scope"]
     return f"States.Array({', '.join(parts)})"
 

@@ -90,6 +90,30 @@ def test_a_terminated_run_gets_its_end(deployment: Deployment) -> None:
     assert world.outcome("b") == "stopped"
 
 
+def test_a_terminated_run_gets_its_finally_steps(tmp_path: Path) -> None:
+    last: list[dict[str, Any]] = [
+        {"id": "tell", "component": "/builtin/noop", "input": [{"$run": "outcome"}]},
+        {
+            "id": "each",
+            "needs": ["tell"],
+            "foreach": {"items": {"$step": "tell"}},
+            "component": "/builtin/noop",
+            "input": {"$item": "$"},
+        },
+        {"id": "sum", "component": "/builtin/noop", "input": {"$step": "each"}},
+    ]
+    made = Deployment(tmp_path, plan_of(STEPS, {"$step": "b"}, **{"finally": last}))
+    world = made.begin("r1")
+    world.run("a")
+    made.sweep()
+    assert made.outcome("r1") == "stopped"
+    journal = Journal(made.store, "r1")
+    record = journal.record((), "finally/sum")
+    assert record is not None
+    assert journal.value(record) == ["stopped"]
+    made.store.close()
+
+
 def test_a_run_that_the_engine_failed_has_failed(deployment: Deployment) -> None:
     deployment.begin("r1")
     deployment.engine.ends["r1"] = EngineEnd("error", "its status got too large")
