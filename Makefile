@@ -7,7 +7,8 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint golden conformance test-podman wheel clean
+.PHONY: help demo test test-fast lint golden conformance argo-up argo-down test-argo test-argo-slice
+.PHONY: test-podman wheel clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -31,7 +32,7 @@ test: $(DEV) lint ## Run everything that is checked before a change is accepted
 	$(BIN)/python -m pytest -n $(JOBS) -q
 
 test-fast: $(DEV) ## Run the tests that need no engine, no server and no other tool
-	$(BIN)/python -m pytest -n $(JOBS) -q -m "not engine" tests/compiler tests/runtime_shim tests/targets tests/cli
+	$(BIN)/python -m pytest -n $(JOBS) -q -m "not engine and not argo" tests/compiler tests/runtime_shim tests/targets tests/cli
 
 lint: $(DEV) ## Check style and types
 	$(BIN)/ruff check .
@@ -43,6 +44,22 @@ golden: $(DEV) ## Rewrite golden/ and the generated pages from what flowc emits 
 
 conformance: $(DEV) ## Run every conformance case on every target and print the matrix
 	$(BIN)/python -m pytest -n $(JOBS) -q tests/conformance --matrix
+
+argo-up: $(DEV) ## Start a cluster with Argo here (root, Linux, Go; Debian: containerd, runc, CNI plugins)
+	@$(BIN)/python -m tests.engines.argo up
+
+argo-down: $(DEV) ## End that cluster
+	@$(BIN)/python -m tests.engines.argo down
+
+# Only a KUBECONFIG from this command line is used: one from the environment may be anybody's.
+ARGO_TESTS = $(if $(filter command%,$(origin KUBECONFIG)),FLOWC_ARGO_KUBECONFIG=$(KUBECONFIG)) \
+	$(BIN)/python -m pytest -n 0 -q --matrix
+
+test-argo: $(DEV) ## Run all that needs Argo's controller, on that cluster or KUBECONFIG=…
+	$(ARGO_TESTS) -m argo
+
+test-argo-slice: $(DEV) ## Run what CI runs of it
+	$(ARGO_TESTS) -m argo_slice
 
 test-podman: $(DEV) ## Run `container` components by a real podman (Debian: podman, runc, busybox-static)
 	FLOWC_PODMAN=1 $(BIN)/python -m pytest -q tests/containers

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from tests.servers.postgres_server import PostgresServer, bin_folder
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+    from tests.engines.argo.cluster import Cluster
+    from tests.engines.argo.engine import ArgoEngine
 
 collect_ignore = [] if os.environ.get("FLOWC_PODMAN") else ["containers"]
 """Real containers: `make test-podman`; a stand-in for their command line is in the default run."""
@@ -34,7 +38,28 @@ COLUMNS = {
     "test_local[auto]": "local auto",
     "test_step_functions[step]": "sfn step",
     "test_step_functions[auto]": "sfn auto",
+    "test_argo[step]": "argo step",
+    "test_argo[auto]": "argo auto",
 }
+
+
+@pytest.fixture(scope="session")
+def argo_cluster() -> Iterator[Cluster]:
+    """A cluster with Argo's own controller; see tests/engines/argo."""
+    from tests.engines.argo.cluster import shared_cluster
+
+    with shared_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def argo_engine(argo_cluster: Cluster) -> Iterator[ArgoEngine]:
+    """A namespace of its own on the cluster."""
+    from tests.engines.argo.engine import ArgoEngine
+
+    made = ArgoEngine(argo_cluster, f"flowc-{uuid4().hex[:8]}")
+    yield made
+    made.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,10 @@ import json
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from tests.conformance.model import HERE, Case, Observed, run_input
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.engines.argo.engine import ArgoEngine, Result
+
     from flowc.target import Compilation
     from flowc_shim.contract.plan import Plan
     from flowc_shim.stores.api import StateStore
@@ -32,11 +37,18 @@ PYTHON_PATH = "PYTHONPATH"
 
 
 def compile_case(
-    case: Case, target_name: str, granularity: str, *, store: str, compute: str | None = None
+    case: Case,
+    target_name: str,
+    granularity: str,
+    *,
+    store: str,
+    compute: str | None = None,
+    name: str = "",
 ) -> Compilation:
-    """Return the compilation of a case; any error is the test's failure, with its text."""
-    from dataclasses import replace
+    """Return the compilation of a case; any error is the test's failure, with its text.
 
+    ``name``: the flow's name on the target, where flows live side by side.
+    """
     diagnostics = Diagnostics()
     document = read(case.flow_text(), f"{case.slug}.json", diagnostics)
     flow = decode_flow(document, diagnostics) if document else None
@@ -47,7 +59,8 @@ def compile_case(
     stack = replace(stack, state_store=StoreSpec(store, stack.span), compute=compute)
     target = find_target(target_name, diagnostics)
     assert flow is not None and target is not None, _text(diagnostics)
-    compilation = compile_flow(flow, stack, target, Options(granularity=granularity), diagnostics)
+    options = Options(granularity=granularity, flow=name)
+    compilation = compile_flow(flow, stack, target, options, diagnostics)
     assert compilation is not None, _text(diagnostics)
     return compilation
 
@@ -105,6 +118,71 @@ def run_local(case: Case, granularity: str, folder: Path, store: str = "") -> Ob
         value = run_input(case, folder)
         result = session.run(value, isolate=case.deaths, trigger=case.trigger)
         return observe(compilation.plan, session.store, result.run)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A case's run on Argo: the Workflow, and the folder with its store."""
+
+    compilation: Compilation
+    folder: Path
+    template: str
+    workflow: str
+
+    @property
+    def store(self) -> str:
+        return f"file://{self.folder / 'store'}"
+
+
+class Argo:
+    """Argo's own controller, with a pod per unit; see tests/engines/argo."""
+
+    def __init__(self, engine: ArgoEngine) -> None:
+        self.engine = engine
+
+    def start(self, case: Case, granularity: str = "step", value: Any = None) -> Started:
+        """Apply a case's emitted manifests and create a Workflow, with ``value`` as its input."""
+        name = f"{granularity}-{sha256(case.name.encode()).hexdigest()[:12]}"
+        folder = self.engine.cluster.shared / f"{name}-{uuid4().hex[:8]}"
+        for part in (folder, folder / "store"):
+            part.mkdir()
+            part.chmod(0o777)  # pods run as a user of their own
+        # compiled for a store that pods could share anywhere; here they get a folder in its place
+        compilation = compile_case(case, "argo", granularity, store="s3://conformance", name=name)
+        target = find_target("argo", Diagnostics())
+        assert target is not None
+        template = self.engine.install(target.emit(compilation))
+        started = Started(compilation, folder, template, "")
+        given = run_input(case, folder) if value is None else value
+        return replace(started, workflow=self.submit(started, given))
+
+    def submit(self, started: Started, value: Any, **spec: Any) -> str:
+        """Create another Workflow of what was installed, with the same store."""
+        # Argo would expand what looks like a variable of its own in the value of a parameter
+        given = json.dumps(value).replace("{{", "{\\u007b")
+        parameters = {"input": given, "store": started.store}
+        return self.engine.submit(started.template, parameters, **spec)
+
+    def observe(self, started: Started, result: Result) -> Observed:
+        """Read back what became of a run."""
+        store = open_store(started.store)
+        try:
+            return observe(started.compilation.plan, store, result.uid)
+        except AssertionError as error:
+            logs = self.engine.logs(started.workflow)
+            raise AssertionError(f"{error}\n{result.report()}\n{logs}") from error
+        finally:
+            store.close()
+
+    def run(self, case: Case, granularity: str) -> Observed:
+        """Run a case to its end."""
+        started = self.start(case, granularity)
+        result = self.engine.wait(started.workflow)
+        observed = self.observe(started, result)
+        succeeded = observed.outcome in ("succeeded", "skipped")
+        assert (result.phase == "Succeeded") == succeeded, result.report()
+        self.engine.delete(started.workflow)
+        return observed
 
 
 class StepFunctions:

@@ -8,7 +8,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -30,9 +30,11 @@ def cache_directory() -> Path:
 def required_tool(name: str, how_to_get: str) -> str:
     """Return the tool's path; without it the test is skipped, but under CI (env CI) it fails."""
     path = shutil.which(name)
-    if path is not None:
-        return path
-    message = f"this gate needs {name!r} on PATH: {how_to_get}"
+    return path or missing(f"this gate needs {name!r} on PATH: {how_to_get}")
+
+
+def missing(message: str) -> NoReturn:
+    """Skip for want of what ``message`` names, but fail under CI (env CI)."""
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)

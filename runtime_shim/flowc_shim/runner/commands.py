@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ def perform(runtime: Runtime, request: Request) -> Verdict:
         return Verdict(Status.DONE)
     if request.command == "finish":
         return finish_run(runtime, request.status)
+    if _has_ended(runtime):
+        return Verdict(Status.NOT_STARTED, go=False)
     if request.command == "decide":
         return decide(runtime, request.unit, indices, request.settled)
     assert request.unit is not None
@@ -68,6 +71,24 @@ def _seconds(time: str | None) -> float | None:
         return parse_time(time or "").timestamp()
     except ValueError:
         return None
+
+
+def _has_ended(runtime: Runtime) -> bool:
+    """Whether the run has its end record: then somebody told the engine to go on with it.
+
+    ``argo retry`` and a redrive start units of the same run again. What was decided stays, so they
+    could only repeat external effects; the way on is another run.
+    """
+    end = runtime.journal.end()
+    if end is None:
+        return False
+    name, flow = runtime.run_name or "this run", runtime.plan.name
+    print(  # noqa: T201 (the container's log)
+        f"flowc-shim: {name} has ended ({end.outcome.value}), and what a run decided stays decided:"
+        f" nothing is started again. Start a new run: flowc trigger {flow}",
+        file=sys.stderr,
+    )
+    return True
 
 
 def _check(runtime: Runtime, unit: str, indices: Indices) -> None:

@@ -80,3 +80,24 @@ def kill_shim(value: dict[str, Any]) -> Any:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(30)
     return "lived"
+
+
+def gate(value: dict[str, Any]) -> Any:
+    """Say that the call came, and wait until the test opens the gate: it orders what happens."""
+    folder = Path(value["dir"])
+    (folder / f"{value['name']}.came").touch()
+    end = time.monotonic() + 120
+    while not (folder / f"{value['name']}.open").exists():
+        if time.monotonic() > end:
+            raise Refused(f"nobody opened gate {value['name']}", "GATE")
+        time.sleep(0.05)
+    return value.get("value")
+
+
+def hungry(value: dict[str, Any]) -> Any:
+    """Take all the memory there is, the first ``times`` calls."""
+    if _turn(value) <= value["times"]:
+        taken = []
+        while True:
+            taken.append(bytearray(16 * 2**20))
+    return "fed"
