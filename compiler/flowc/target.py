@@ -83,5 +83,8 @@ class Target(Protocol):
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report, at source lines, what this target cannot run."""
 
+    def placements(self, compilation: Compilation) -> Mapping[str, str]:
+        """Return where each unit runs and why, in words, by the unit's id."""
+
     def emit(self, compilation: Compilation) -> dict[str, str]:
         """Return file name → text; called only if :meth:`check` reported no error."""

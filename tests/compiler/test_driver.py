@@ -51,6 +51,9 @@ class Recording:
     def endpoints(self, stack: Stack, shared_name: str) -> Mapping[str, str]:
         return {name: f"http://{shared_name}/{name}" for name in stack.classes if name == "up"}
 
+    def placements(self, compilation: Compilation) -> Mapping[str, str]:
+        return {}
+
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         self.checked.append(compilation)
 

@@ -131,6 +131,9 @@ def build(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Default: build/<flow>/<target>."),
     ] = None,
+    explain_placement: Annotated[
+        bool, typer.Option("--explain-placement", help="Say where each unit runs, and why.")
+    ] = False,
     format: DiagnosticsFormat = Format.human,
     lenient: Lenient = False,
 ) -> None:
@@ -140,7 +143,16 @@ def build(
 
     choice = Choice(env, stack_file, stack)
     raise typer.Exit(
-        run_build(flow, choice, target, granularity.value, output, format.value, lenient)
+        run_build(
+            flow,
+            choice,
+            target,
+            granularity.value,
+            output,
+            format.value,
+            lenient,
+            explain_placement,
+        )
     )
 
 

@@ -24,8 +24,12 @@ def run_build(
     output: Path | None,
     format: str,
     lenient: bool,
+    explain_placement: bool,
 ) -> int:
-    """Write the files and print their paths; return the exit code."""
+    """Write the files and print their paths; return the exit code.
+
+    ``explain_placement``: print before them where each unit runs, and why.
+    """
     session = Session(lenient)
     compilation = session.compile_named(flow, choice, target, granularity)
     emitter = find_target(target, session.diagnostics)
@@ -40,6 +44,9 @@ def run_build(
             hint=f"run the flow with `flowc run {flow}`",
         )  # fmt: skip
         return session.report(format)
+    if explain_placement:
+        for unit, place in emitter.placements(compilation).items():
+            print(f"{unit}: {place}")
     folder = output or Path("build") / slug(compilation.name) / canonical_name(target)
     for name in sorted(files):
         try:

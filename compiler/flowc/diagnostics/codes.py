@@ -102,6 +102,7 @@ STORE_CANNOT_SERVE = _code("FC308", "store cannot serve the target")
 TARGET_DIFFERS = _code("FC309", "stack is for another target")
 UNKNOWN_PROFILE = _code("FC310", "unknown resource profile")
 PLUGIN_CONFIGURATION = _code("FC311", "invalid plugin configuration")
+PREEMPTIBLE = _code("FC312", "preemptible without a retry")
 
 # FC4xx routes and data types
 NO_ROUTE = _code("FC401", "no route takes the component")

@@ -10,6 +10,7 @@ from flowc.ir.placement import PlacedCall, Placement
 from flowc.passes.declared_schemas import DeclaredSchemas
 from flowc.placing.bindings import Bound, bindings_of
 from flowc.placing.check_inputs import check_input
+from flowc.placing.check_preemptible import check_preemptible
 from flowc.placing.fixed_values import Fixed
 from flowc.placing.resources import check_requirement, own_needs, resources_of
 from flowc.placing.routing import Routing, compile_stack_routes
@@ -144,6 +145,8 @@ class _Placing:
             needs=own_needs(wanted, classes),
             profile=wanted.profile if wanted else None,
         )
+        if not self.local:
+            check_preemptible(step, call, self.diagnostics)
         if self.check_values:
             check_input(step, body, call, self.schemas, self.diagnostics)
         return call

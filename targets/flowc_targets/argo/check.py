@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_store import check_shared_store
+from flowc_targets.argo.check_profile import check_profile
 from flowc_targets.argo.check_sizes import check_sizes
 from flowc_targets.argo.classes.check import check_deployed
 from flowc_targets.argo.pods import secret_options, store_secret_variable
@@ -68,14 +69,7 @@ def _check_profiles(compilation: Compilation, diagnostics: Diagnostics) -> None:
         if unit.profile is not None
     }
     for profile, step in profiles.values():
-        if profile.gpu_type is not None and not profile.node_selector:
-            diagnostics.report(
-                codes.UNSUPPORTED,
-                f"`gpu_type: {profile.gpu_type}` names no nodes: clusters label them differently",
-                profile.span,
-                secondary=[(step, "used by this step")],
-                hint="add `node_selector` with the label of such nodes",
-            )
+        check_profile(profile, (step, "used by this step"), diagnostics)
 
 
 def _check_ids(compilation: Compilation, diagnostics: Diagnostics) -> None:

@@ -28,6 +28,12 @@ class ArgoTarget:
 
         return class_urls(stack, shared_name)
 
+    def placements(self, compilation: Compilation) -> Mapping[str, str]:
+        """Return the pod of each unit, and why it is as it is."""
+        from flowc_targets.argo.placements import placements
+
+        return placements(compilation)
+
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report, at source lines, what cannot run on Argo."""
         from flowc_targets.argo.check import check

@@ -32,6 +32,10 @@ class LocalTarget:
         """Return nothing: whatever runs here is started by the shim."""
         return {}
 
+    def placements(self, compilation: Compilation) -> Mapping[str, str]:
+        """Return where everything runs: here."""
+        return dict.fromkeys(compilation.layout.units, "this machine; nothing else is there")
+
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report classes that only a cluster could bring up; all else runs here."""
         from flowc.diagnostics import codes

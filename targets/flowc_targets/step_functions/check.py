@@ -5,17 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Severity, Span, codes
-from flowc.source.model import Needs
 from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets.step_functions.check_sizes import check_sizes
-from flowc_targets.step_functions.compute import BATCH, ECS, Compute, lambda_disk, lambda_memory
-from flowc_targets.step_functions.limits import (
-    LAMBDA_DISK_MB,
-    LAMBDA_MB_PER_CPU,
-    LAMBDA_MEMORY_MB,
-    LAMBDA_TIME_BOUND,
-)
+from flowc_targets.step_functions.compute import BATCH, ECS, TIME, Compute, beyond_lambda
 from flowc_targets.step_functions.notes import note_waits
 
 if TYPE_CHECKING:
@@ -97,33 +90,21 @@ def _check_job(unit: Unit, diagnostics: Diagnostics) -> None:
 
 
 def _check_function(unit: Unit, diagnostics: Diagnostics) -> None:
-    needs = unit.needs or Needs()
-    too_much = []
-    if needs.gpu:
-        too_much.append(("gpu", f"{needs.gpu} GPU, and Lambda has none"))
-    memory = -(-(needs.memory or 0) // 2**20)
-    if memory > LAMBDA_MEMORY_MB:
-        too_much.append(("memory", f"{memory} MB of memory, and Lambda has {LAMBDA_MEMORY_MB}"))
-    elif lambda_memory(unit.needs) > LAMBDA_MEMORY_MB:
-        cpus = LAMBDA_MEMORY_MB / LAMBDA_MB_PER_CPU
-        too_much.append(("cpu", f"{needs.cpu:g} cpu, and Lambda has {cpus:.1f}"))
-    if lambda_disk(unit.needs) > LAMBDA_DISK_MB:
-        disk = lambda_disk(unit.needs)
-        too_much.append(("disk", f"{disk} MB of disk, and Lambda has {LAMBDA_DISK_MB}"))
-    for key, what in too_much:
+    too_much = beyond_lambda(unit)
+    time = too_much.pop(TIME, None)
+    for key, what in too_much.items():
         diagnostics.report(
             codes.UNSUPPORTED,
             f"step `{unit.id}` asks for {what}",
             _where(unit, key),
-            hint="give its profile `compute: batch`",
+            hint="leave `compute` out, or give its profile `compute: batch`",
         )
-    if unit.time_bound is not None and unit.time_bound > LAMBDA_TIME_BOUND:
+    if time is not None:
         diagnostics.report(
             codes.TIME_LIMIT,
-            f"the attempts of `{unit.id}` and their waits may take {unit.time_bound:g} s; "
-            f"{LAMBDA_TIME_BOUND} s fit into a Lambda function",
+            f"the attempts of `{unit.id}` and their waits may take {time}",
             unit.span,
-            hint="lower `timeout` or `retry`, or use `compute: batch`",
+            hint="lower `timeout` or `retry`, leave `compute` out, or use `compute: batch`",
         )
 
 

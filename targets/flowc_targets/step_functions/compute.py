@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING
 
 from flowc.source.model import Needs
 from flowc_targets._shared.names import object_name
-from flowc_targets.step_functions.limits import LAMBDA_MB_PER_CPU
+from flowc_targets.step_functions.limits import (
+    LAMBDA_DISK_MB,
+    LAMBDA_MB_PER_CPU,
+    LAMBDA_MEMORY_MB,
+    LAMBDA_TIME_BOUND,
+)
 
 if TYPE_CHECKING:
     from flowc.ir.layout import Unit
@@ -94,10 +99,17 @@ class Compute:
         return Function(f"{self.base}-decide", DECIDE_MEMORY_MB)
 
     def kind(self, unit: Unit) -> str:
-        """Return what ``unit`` runs on: ``lambda``, ``batch`` or ``ecs``."""
+        """Return what ``unit`` runs on: ``lambda``, ``batch`` or ``ecs``.
+
+        Where nothing says so, Lambda, unless the unit does not fit.
+        """
+        return self.said(unit) or (BATCH if beyond_lambda(unit) else LAMBDA)
+
+    def said(self, unit: Unit) -> str | None:
+        """Return what ``unit`` has to run on, None if its needs decide."""
         if unit.kind != "steps":
             return LAMBDA
-        return (unit.profile.compute if unit.profile else None) or self.stack.compute or LAMBDA
+        return (unit.profile.compute if unit.profile else None) or self.stack.compute
 
     def function(self, unit: Unit) -> Function:
         """Return the function of a Lambda unit; units of equal size share one."""
@@ -144,3 +156,27 @@ def lambda_memory(needs: Needs | None) -> int:
 def lambda_disk(needs: Needs | None) -> int:
     """Return the MB of ``/tmp``."""
     return max(DISK_MB, math.ceil((needs.disk or 0) / _MB)) if needs else DISK_MB
+
+
+TIME = "time"
+"""The key of :func:`beyond_lambda` for the time that all attempts take."""
+
+
+def beyond_lambda(unit: Unit) -> dict[str, str]:
+    """Return what ``unit`` asks for that no function has: the key of the need, and in words."""
+    needs = unit.needs or Needs()
+    found = {}
+    if needs.gpu:
+        found["gpu"] = f"{needs.gpu} GPU, and Lambda has none"
+    memory = -(-(needs.memory or 0) // _MB)
+    if memory > LAMBDA_MEMORY_MB:
+        found["memory"] = f"{memory} MB of memory, and Lambda has {LAMBDA_MEMORY_MB}"
+    elif lambda_memory(unit.needs) > LAMBDA_MEMORY_MB:
+        cpus = LAMBDA_MEMORY_MB / LAMBDA_MB_PER_CPU
+        found["cpu"] = f"{needs.cpu:g} cpu, and Lambda has {cpus:.1f}"
+    disk = lambda_disk(unit.needs)
+    if disk > LAMBDA_DISK_MB:
+        found["disk"] = f"{disk} MB of disk, and Lambda has {LAMBDA_DISK_MB}"
+    if unit.time_bound is not None and unit.time_bound > LAMBDA_TIME_BOUND:
+        found[TIME] = f"{unit.time_bound:g} s, and {LAMBDA_TIME_BOUND} s fit into a Lambda function"
+    return found

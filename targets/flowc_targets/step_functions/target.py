@@ -26,6 +26,12 @@ class StepFunctionsTarget:
         """Return nothing: classes are not brought up here yet."""
         return {}
 
+    def placements(self, compilation: Compilation) -> Mapping[str, str]:
+        """Return function or job of each unit, and why."""
+        from flowc_targets.step_functions.placements import placements
+
+        return placements(compilation)
+
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report, at source lines, what cannot run on Step Functions."""
         from flowc_targets.step_functions.check import check

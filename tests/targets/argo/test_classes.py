@@ -179,6 +179,7 @@ def test_a_class_that_no_step_uses_stays_away() -> None:
     [
         ("{image: x, replicas: {max: 3, cpu: 70%}}", "FC501", "resources: {cpu: …}"),
         ("{image: x, resources: v}", "FC501", "node_selector"),
+        ("{image: x, resources: spot}", "FC501", "`preemptible` names no nodes"),
         ("{image: x, env: {'A B': c}}", "FC502", "environment variable"),
         ("{image: x, env: {A: {secret: A_B}}}", "FC502", "Kubernetes Secret"),
         ("{image: x, env: {PORT: '3'}}", "FC502", "`PORT` is set by flowc"),
@@ -186,9 +187,35 @@ def test_a_class_that_no_step_uses_stays_away() -> None:
     ],
 )
 def test_what_a_cluster_would_refuse(deploy: str, code: str, part: str) -> None:
-    ((number, text),) = problems_of(deploy, "resources: {v: {gpu: 1, gpu_type: v100}}\n")
+    ((number, text),) = problems_of(deploy, PROFILES)
     assert number == code
     assert part in text
+
+
+def test_a_server_that_may_be_taken_away_needs_a_retry() -> None:
+    stack = stack_with("{image: x, resources: spot, tolerations: [{key: spot}]}", PROFILES)
+    assert diagnose(ONE, stack)[0] is not None
+    flow = ONE.replace("input: 1", "input: 1, retry: {platform: {max: 0}}")
+    compilation, diagnostics = diagnose(flow, stack)
+    assert compilation is None
+    assert [d.code.number for d in diagnostics] == ["FC312"]
+
+
+def test_what_is_about_aws_is_said_to_be_ignored() -> None:
+    stack = stack_with("{image: x, resources: q}", PROFILES)
+    _, diagnostics = diagnose(ONE, stack)
+    assert [(d.code.number, d.message.split()[0]) for d in diagnostics.sorted()] == [
+        ("FC119", "`compute`"),
+        ("FC119", "`queue`"),
+    ]
+
+
+PROFILES = """
+resources:
+  v: {gpu: 1, gpu_type: v100}
+  spot: {cpu: 1, preemptible: true}
+  q: {cpu: 1, queue: big, compute: batch}
+"""
 
 
 def test_a_requirement_is_checked_against_what_a_server_gets() -> None:

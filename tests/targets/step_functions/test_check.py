@@ -88,22 +88,24 @@ def test_ecs_is_refused_by_name() -> None:
 def test_more_than_lambda_has(needs: str, said: str) -> None:
     step = f"  - id: a\n    component: /t/echo\n    resources: {needs}\n"
     flow = f"steps:\n{step}output: {{$step: a}}\n"
-    [(code, where, text)] = found(flow)
+    [(code, where, text)] = found(flow, STACK + "compute: lambda\n")
     assert (code, where) == ("FC501", "flow.yaml:6")
     assert said in text
     assert "compute: batch" in text
     # what a component server needs is not the function's
-    assert found(flow.replace("/t/echo", "/echo")) == []
+    assert found(flow.replace("/t/echo", "/echo"), STACK + "compute: lambda\n") == []
+    assert found(flow) == []  # where nothing says `lambda`, it is a job
 
 
 def test_more_time_than_lambda_has() -> None:
     flow = "steps:\n  - {id: a, component: /f, timeout: 5m}\noutput: {$step: a}\n"
-    [(code, where, text)] = found(flow)
+    [(code, where, text)] = found(flow, STACK + "compute: lambda\n")
     assert (code, where) == ("FC505", "flow.yaml:4")
     assert "1235 s" in text  # four attempts of 300 s, waits of 5, 10 and 20 s
     assert "840 s" in text
     assert found(flow, STACK + "compute: batch\n") == []
-    assert found(flow.replace("5m", "3m")) == []
+    assert found(flow) == []
+    assert found(flow.replace("5m", "3m"), STACK + "compute: lambda\n") == []
 
 
 def test_disk_on_batch_is_a_warning() -> None:

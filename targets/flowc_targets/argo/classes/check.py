@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, codes
+from flowc_targets.argo.check_profile import check_profile
 from flowc_targets.argo.classes.names import deployed_classes
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def check_deployed(compilation: Compilation, diagnostics: Diagnostics) -> None:
     for cls, _ in deployed_classes(compilation):
         assert cls.deploy is not None
         _check_scaling(cls, cls.deploy, diagnostics)
-        _check_gpu(cls, cls.deploy, diagnostics)
+        _check_nodes(cls, cls.deploy, diagnostics)
         _check_names(cls, cls.deploy, diagnostics)
 
 
@@ -36,17 +37,11 @@ def _check_scaling(cls: ComponentClass, deploy: Deploy, diagnostics: Diagnostics
         )
 
 
-def _check_gpu(cls: ComponentClass, deploy: Deploy, diagnostics: Diagnostics) -> None:
-    profile = deploy.profile
-    named = profile is not None and (profile.node_selector or profile.machine_type)
-    if profile is not None and profile.gpu_type and not named and not deploy.node_selector:
-        diagnostics.report(
-            codes.UNSUPPORTED,
-            f"`gpu_type: {profile.gpu_type}` names no nodes: clusters label them differently",
-            profile.span,
-            secondary=[(cls.span, "used by this class")],
-            hint="add `node_selector` with the label of such nodes",
-        )
+def _check_nodes(cls: ComponentClass, deploy: Deploy, diagnostics: Diagnostics) -> None:
+    if deploy.profile is not None:
+        elsewhere = bool(deploy.node_selector or deploy.tolerations)
+        used_by = (cls.span, "used by this class")
+        check_profile(deploy.profile, used_by, diagnostics, placed_elsewhere=elsewhere)
 
 
 def _check_names(cls: ComponentClass, deploy: Deploy, diagnostics: Diagnostics) -> None:
