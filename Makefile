@@ -8,7 +8,7 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast lint golden conformance argo-up argo-down test-argo test-argo-slice
-.PHONY: test-podman wheel clean
+.PHONY: test-podman bench-balancer wheel clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ test-argo-slice: $(DEV) ## Run what CI runs of it
 
 test-podman: $(DEV) ## Run `container` components by a real podman (Debian: podman, runc, busybox-static)
 	FLOWC_PODMAN=1 $(BIN)/python -m pytest -q tests/containers
+
+bench-balancer: $(DEV) ## Run a thousand items through two HAProxy processes (Debian: haproxy)
+	$(BIN)/python benchmarks/balanced_items.py
 
 wheel: $(DEV) ## Build both wheels into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps -w dist . ./runtime_shim

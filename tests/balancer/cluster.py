@@ -97,7 +97,7 @@ class Cluster:
 
     # Servers
 
-    def start_servers(self, count: int, *program: str) -> list[str]:
+    def start_servers(self, count: int, *program: str, **environment: str) -> list[str]:
         """Start `count` servers more, wait until they serve, and make DNS name them."""
         first = len(self.servers) + 1
         new = [f"{self._network}.{number}" for number in range(first, first + count)]
@@ -108,6 +108,7 @@ class Cluster:
         for address in new:
             self.servers[address] = subprocess.Popen(
                 [*command, "--host", address, "--port", str(self.port)],
+                env={**os.environ, **environment},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
