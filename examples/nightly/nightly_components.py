@@ -15,6 +15,10 @@ def load(value: dict[str, Any]) -> dict[str, Any]:
     return {"day": value["day"], "table": f"load_{value['day']}", "count": value["rows"]}
 
 
+def rates(value: dict[str, Any]) -> dict[str, Any]:
+    return {"day": value["day"], "EUR": 1.0}
+
+
 def publish(value: dict[str, Any]) -> dict[str, Any]:
     return {"ok": bool(value["table"])}
 

@@ -108,7 +108,6 @@ REFUSED = {
     "`while`": "steps: [{id: a, while: {}}]",
     "`flow`": "steps: [{id: a, flow: x}]",
     "`await`": "steps: [{id: a, await: {}}]",
-    "`cache`": "steps: [{id: a, component: /noop, cache: {}}]",
     "`emit`": "steps: [{id: a, component: /noop, emit: {}}]",
     "`collect`": "steps: [{id: a, foreach: {items: [], collect: records}, component: /noop}]",
 }

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.ir.model import Call, Program, Step
+from flowc.ir.placement import IN_CONTAINER
 from flowc_shim.contract.plan import Plan, PlanCall, PlanLoop, PlanStep, PlanUnit
+from flowc_shim.contract.policies import Cache
+from flowc_shim.language.canonical import digest
 
 if TYPE_CHECKING:
     from flowc.ir.layout import Layout
-    from flowc.ir.placement import Placement
+    from flowc.ir.placement import PlacedCall, Placement
     from flowc.source.stack_model import ComponentClass
     from flowc_shim.contract.json_types import Json
 
@@ -87,11 +90,28 @@ def _step(step: Step, placement: Placement, max_items: int) -> PlanStep:
     )
 
 
+def _cache(step: Step, call: PlacedCall, placement: Placement) -> Cache | None:
+    """Return a step's ``cache``, with what is known of the component before any run."""
+    if step.cache is None:
+        return None
+    versions = {}
+    for cls in call.classes:
+        image = placement.stack.unit_image if cls.type in IN_CONTAINER else None
+        image = image if cls.deploy is None else cls.deploy.image
+        versions[cls.name] = digest({"class": dict(cls.config), "image": image})
+    return Cache(step.cache.ttl, step.cache.key, versions)
+
+
 def _body(step: Step, placement: Placement, max_items: int) -> PlanCall | PlanLoop:
     if isinstance(step.body, Call):
         call = placement.calls[step.path]
         return PlanCall(
-            step.body.component.value, call.candidates, step.body.input, call.timeout, call.retry
+            component=step.body.component.value,
+            candidates=call.candidates,
+            input=step.body.input,
+            timeout=call.timeout,
+            retry=call.retry,
+            cache=_cache(step, call, placement),
         )
     loop = step.body
     return PlanLoop(

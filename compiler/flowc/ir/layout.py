@@ -181,7 +181,9 @@ def _call_unit(
         span=steps[0].span,
         handled=any(step.on_error.handles for step in steps),
         heavy=any(call.heavy for call in calls),
-        may_not_start=any(step.guard is not None or step.may_skip for step in steps),
+        may_not_start=any(
+            step.guard is not None or step.may_skip or step.cache is not None for step in steps
+        ),
         retry=_together([call.retry for call in calls]),
         time_bound=_time_bound(calls),
         needs=own.needs if own else None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.diagnostics import Span
-    from flowc.source.model import At, Needs, SourceRetry, SourceVariable
+    from flowc.source.model import At, Needs, SourceCache, SourceRetry, SourceVariable
     from flowc_shim.contract.json_types import Json
     from flowc_shim.language import values as v
 
@@ -64,6 +64,7 @@ class Step:
     on_error: OnError = FAIL
     timeout: At[float | v.VariableRef] | None = None
     retry: SourceRetry | None = None
+    cache: SourceCache | None = None
     resources: At[str | Needs | v.VariableRef] | None = None
     root: bool = False
     plain: bool = True

@@ -10,7 +10,15 @@ from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.model import Call, Loop, Program, Step
 from flowc.ir.references import rewrite, span_of, step_uses
 from flowc.ir.scopes import Scope, enter, join
-from flowc.source.model import At, SourceCall, SourceFlow, SourceLoop, SourceRetry, SourceStep
+from flowc.ir.step_data import data_of
+from flowc.source.model import (
+    At,
+    SourceCall,
+    SourceFlow,
+    SourceLoop,
+    SourceRetry,
+    SourceStep,
+)
 from flowc.source.text_spans import part_span
 from flowc_shim.contract.plan import FINALLY, ROOT
 from flowc_shim.contract.policies import OnError
@@ -159,6 +167,9 @@ class _Resolver:
             condition = self._value(retry.condition, scope, path, {"error"})
             assert isinstance(condition, v.Expr)
             retry = SourceRetry(retry.user, retry.platform, retry.timeout, condition, retry.span)
+        cache = source.cache
+        if cache is not None and cache.key is not None:
+            cache = replace(cache, key=self._value(cache.key, scope, path))
         needs = tuple(
             dict.fromkeys(
                 target
@@ -171,13 +182,14 @@ class _Resolver:
             scope=scope.path,
             span=source.id.span,
             body=body,
-            data=_data_of(body, when, on_error, retry),
+            data=data_of(body, when, on_error, retry, cache),
             needs=needs,
             when=when,
             join_any=source.join_any,
             on_error=on_error,
             timeout=source.timeout,
             retry=retry,
+            cache=cache,
             resources=source.resources,
             root=source.must_execute,
             plain=source.plain,
@@ -368,21 +380,6 @@ def _all_steps(steps: Iterable[SourceStep]) -> Iterable[SourceStep]:
         yield step
         if isinstance(step.body, SourceLoop):
             yield from _all_steps(step.body.steps)
-
-
-def _data_of(
-    body: Call | Loop, when: v.Condition | None, on_error: OnError, retry: SourceRetry | None
-) -> tuple[str, ...]:
-    values: list[v.Value] = []
-    if isinstance(body, Call):
-        values.append(body.input)
-    else:
-        values.extend([body.items] if body.items is not None else [])
-        values.extend(value for _, value in body.product)
-    values.extend([when.value] if when is not None else [])
-    values.extend([on_error.default] if on_error.default is not None else [])
-    values.extend([retry.condition] if retry is not None and retry.condition is not None else [])
-    return tuple(dict.fromkeys(use.step for value in values for use in step_uses(value)))
 
 
 def _with_body(step: Step, body: Loop, data: tuple[str, ...]) -> Step:

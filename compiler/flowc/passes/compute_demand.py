@@ -78,6 +78,8 @@ class _Consumer:
 def _step_values(step: Step) -> Iterable[v.Value]:
     if isinstance(step.body, Call):
         yield step.body.input
+        if step.cache is not None and step.cache.key is not None:
+            yield step.cache.key
     else:
         if step.body.items is not None:
             yield step.body.items

@@ -48,6 +48,8 @@ def own_uses(step: Step) -> list[StepUse]:
     values: list[v.Value] = []
     if isinstance(step.body, Call):
         values.append(step.body.input)
+        if step.cache is not None and step.cache.key is not None:
+            values.append(step.cache.key)
     else:
         if step.body.items is not None:
             values.append(step.body.items)

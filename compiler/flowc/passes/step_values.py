@@ -17,6 +17,8 @@ def own_values(step: Step) -> Iterator[v.Value]:
     body = step.body
     if isinstance(body, Call):
         yield body.input
+        if step.cache is not None and step.cache.key is not None:
+            yield step.cache.key
     else:
         if body.items is not None:
             yield body.items

@@ -70,13 +70,19 @@ def _decode_class(
     decoded = ComponentClass(
         name=name,
         type=kind,
-        config={"type": kind},
+        config={"type": kind, **_version(fields)},
         span=name_at,
         resources=resources,
         profile=profile,
     )
     decoded = _BY_TYPE[kind](decoded, fields, profiles)
     return replace(decoded, unavailable=_stdio(raw))
+
+
+def _version(fields: Fields) -> dict[str, Json]:
+    """Return what the class says of its version: the keys of cached results hold it."""
+    version = fields.text("version")
+    return {} if version is None else {"version": version}
 
 
 def _kind(name: str, raw: Any, at: Span, decoding: Decoding) -> str | None:

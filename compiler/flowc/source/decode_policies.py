@@ -8,9 +8,9 @@ from typing import Any
 from flowc.diagnostics import codes
 from flowc.source.fields import Decoding, Fields, describe, is_integer
 from flowc.source.flow_values import FlowDecoding, quantity
-from flowc.source.flowc_dialect import BUDGET, NEEDS, RETRY
+from flowc.source.flowc_dialect import BUDGET, CACHE, NEEDS, RETRY
 from flowc.source.located import Map
-from flowc.source.model import At, Needs, SourceBudget, SourceRetry
+from flowc.source.model import At, Needs, SourceBudget, SourceCache, SourceRetry
 from flowc.source.quantities import (
     QuantityError,
     parse_bytes,
@@ -52,6 +52,18 @@ def parse_timeout(raw: Any) -> float:
 def decode_timeout(step: Fields, ctx: FlowDecoding) -> At[float | v.VariableRef] | None:
     """Return the ``timeout`` of a step, or of a flow, in seconds."""
     return ctx.located_setting(step, "timeout", parse_timeout)
+
+
+def decode_cache(step: Fields, ctx: FlowDecoding) -> SourceCache | None:
+    """Return a step's ``cache``."""
+    if step.get("cache") is None:
+        return None
+    fields = ctx.decoding.open(step.raw["cache"], CACHE, step.value_at("cache"))
+    ttl = None if fields is None else quantity(fields, "ttl", parse_timeout)
+    if fields is None or ttl is None:
+        return None
+    key = ctx.field_value(fields, "key") if fields.has("key") else None
+    return SourceCache(ttl, key, step.key_at("cache"))
 
 
 def decode_retry(step: Fields, ctx: FlowDecoding) -> SourceRetry | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Span, codes
 from flowc.source.decode_policies import (
+    decode_cache,
     decode_on_error,
     decode_resources,
     decode_retry,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 ITEM = "item"
 """The id of the one step that a loop over a component has inside."""
 _PLAIN = frozenset({"id", "component", "input"})
-_OF_THE_ITEM = ("timeout", "retry", "resources")
+_OF_THE_ITEM = ("timeout", "retry", "cache", "resources")
 
 
 def decode_steps(
@@ -90,6 +91,7 @@ def _decode_keys(decoded: SourceStep, step: Fields, ctx: FlowDecoding, is_call: 
             decoded,
             timeout=decode_timeout(step, ctx),
             retry=decode_retry(step, ctx),
+            cache=decode_cache(step, ctx),
             resources=decode_resources(step, ctx),
         )
     return replace(
@@ -264,6 +266,7 @@ def _decode_item_body(
     call = _decode_call(step, ctx)
     timeout = decode_timeout(step, ctx)
     retry = decode_retry(step, ctx)
+    cache = decode_cache(step, ctx)
     resources = decode_resources(step, ctx)
     if call is None:
         return None
@@ -272,9 +275,10 @@ def _decode_item_body(
         body=call,
         timeout=timeout,
         retry=retry,
+        cache=cache,
         resources=resources,
         on_error=FAIL,
-        plain=timeout is None and retry is None and resources is None,
+        plain=timeout is None and retry is None and cache is None and resources is None,
     )
     at = call.component.span
     return (inner,), v.StepRef(ITEM, tolerant=True, at=at)

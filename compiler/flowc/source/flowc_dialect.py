@@ -126,6 +126,8 @@ FOREACH = Shape(
     {"collect": _not_built(hint="a loop's result is the list of its items' `output`s")},
 )  # fmt: skip
 
+CACHE = Shape("`cache`", {"ttl": Key(DURATION, required=True), "key": Key(VALUE)})
+
 _STEP = {
     **STEP_KEYS,
     "component": Key(STEP_KEYS["component"].kind),
@@ -137,6 +139,7 @@ _STEP = {
     "join": Key(one_of("all", "any")),
     "timeout": Key(or_variable(DURATION)),
     "retry": Key(described_by("retry", "a mapping", MAPPING)),
+    "cache": Key(described_by("cache", "a mapping with `ttl`", MAPPING)),
     "resources": Key(
         Kind("the name of a profile, or a mapping of needs", ANYTHING.accepts,
              {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/needs"}, _VARIABLE]})
@@ -150,7 +153,6 @@ STEP_KINDS_LATER = {
 }
 _STEP_LATER = {
     **STEP_KINDS_LATER,
-    "cache": _not_built(),
     "emit": _not_built("(publishing a signal) "),
 }
 _TO_SCHEMAS = "write `schemas: {type: object, properties: {input: …, output: …, steps: …}}`"

@@ -94,6 +94,15 @@ class SourceVariable:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceCache:
+    """A ``cache`` as written: ``ttl`` in seconds, ``key`` if it has one."""
+
+    ttl: float
+    key: v.Value | None
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SourceCall:
     """A component call: ``component`` path and ``input``."""
 
@@ -129,6 +138,7 @@ class SourceStep:
     join_any: bool = False
     timeout: At[float | v.VariableRef] | None = None
     retry: SourceRetry | None = None
+    cache: SourceCache | None = None
     on_error: OnError = FAIL
     resources: At[str | Needs | v.VariableRef] | None = None
     must_execute: bool = False

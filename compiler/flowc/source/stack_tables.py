@@ -207,6 +207,7 @@ _TEXT_OR_SECRET_MAP = Kind(
 )
 _OF_EVERY_CLASS = {
     "type": Key(TEXT, required=True),
+    "version": Key(TEXT),
     "resources": Key(
         Kind(
             "the name of a profile, or a mapping of needs",

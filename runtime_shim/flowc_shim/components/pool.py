@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from flowc_shim.components.clients import open_client
+from flowc_shim.components.code_version import code_version
 from flowc_shim.contract.errors import final_error
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ class ClientPool:
                     ),
                 )
             return self._open[name]
+
+    def code_version(self, name: str, component: str) -> str:
+        """Return what can be told here of the code of a component: part of the keys of caches."""
+        config = self._classes.get(name, {})
+        folder = str(config.get("working_directory") or self._working_directory)
+        return code_version(config, component, folder)
 
     def close(self) -> None:
         """Close every client that was opened."""

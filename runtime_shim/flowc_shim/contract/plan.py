@@ -14,6 +14,7 @@ from flowc_shim.contract.policies import (
     DEFAULT_RETRY,
     FAIL,
     NO_TOLERANCE,
+    Cache,
     OnError,
     Retry,
     Tolerance,
@@ -68,6 +69,7 @@ class PlanCall:
     input: v.Value
     timeout: float | None = None
     retry: Retry = DEFAULT_RETRY
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,8 @@ def _call_to_json(call: PlanCall) -> dict[str, Any]:
         out["timeout"] = call.timeout
     if call.retry != DEFAULT_RETRY:
         out["retry"] = call.retry.to_json()
+    if call.cache is not None:
+        out["cache"] = call.cache.to_json()
     return out
 
 
@@ -321,6 +325,7 @@ def _call_from_json(raw: dict[str, Any]) -> PlanCall:
         input=decode_value(raw["input"], Spelling.PLAN),
         timeout=raw.get("timeout"),
         retry=Retry.from_json(raw["retry"]) if "retry" in raw else DEFAULT_RETRY,
+        cache=Cache.from_json(raw["cache"]) if "cache" in raw else None,
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import ErrorClass
 from flowc_shim.language import values as v
 from flowc_shim.language.decode import decode_value
 from flowc_shim.language.encode import encode_value
 from flowc_shim.language.forms import Spelling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _GROWING = 65
 """Re-tries after which waits grow no more, whatever their cap."""
@@ -152,3 +155,27 @@ class Tolerance:
 
 NO_TOLERANCE = Tolerance()
 """Any failed item fails the loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """How long a step's result may be used again, in seconds, and for what.
+
+    ``key``: what the result depends on; None: the step's input. ``versions``: component class →
+    digest of what is known of it when the flow is compiled (configuration, version, image).
+    """
+
+    ttl: float
+    key: v.Value | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan form."""
+        out: dict[str, Any] = {"ttl": self.ttl, "versions": dict(self.versions)}
+        return out if self.key is None else {**out, "key": encode_value(self.key)}
+
+    @staticmethod
+    def from_json(raw: dict[str, Any]) -> Cache:
+        """Read back what :meth:`to_json` wrote."""
+        key = decode_value(raw["key"], Spelling.PLAN) if "key" in raw else None
+        return Cache(raw["ttl"], key, raw["versions"])

@@ -73,6 +73,8 @@ def own_values(step: PlanStep) -> Iterator[v.Value]:
     """Yield the values whose references are the step's edges."""
     if isinstance(step.body, PlanCall):
         yield step.body.input
+        if step.body.cache is not None and step.body.cache.key is not None:
+            yield step.body.cache.key
     else:
         if step.body.items is not None:
             yield step.body.items

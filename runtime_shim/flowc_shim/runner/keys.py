@@ -125,3 +125,13 @@ def run_of_deployment_key(deployment: str, started: float, run: str) -> str:
 def open_run_key(deployment: str, run: str) -> str:
     """Return the key that stands for a run whose end nobody has seen recorded yet."""
     return f"{deployment_prefix(deployment)}/open/{_part(run)}/-"
+
+
+def cache_prefix(digest: str) -> str:
+    """Return the prefix of the results that depend on what has this digest."""
+    return f"cache/{digest}"
+
+
+def cache_key(digest: str, window: int) -> str:
+    """Return the key of the result that was put first in a window of time."""
+    return f"{cache_prefix(digest)}/{window}"

@@ -12,6 +12,7 @@ from flowc_shim.contract.plan import PlanCall, PlanLoop, PlanStep, is_outermost
 from flowc_shim.language.canonical import digest
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later, Success, attempt_call
+from flowc_shim.runner.cache import cache_place, look_up, publish
 from flowc_shim.runner.entry import decide_entry
 from flowc_shim.runner.records import StepRecord
 
@@ -38,11 +39,17 @@ def advance(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> St
         assert isinstance(step.body, PlanCall)
         value = evaluate(step.body.input, runtime.scope(step, indices))
         input_digest = _digest(value, "INVALID_INPUT")
+        place = cache_place(runtime, step, indices, value)
     except SkippedReference:
         record = StepRecord(Outcome.SKIPPED, unit=unit, started=started)
         return commit(runtime, step, indices, record)
     except FlowError as failure:
         return fail(runtime, step, indices, failure.info, unit, started=started)
+    if place is not None and (hit := look_up(runtime, place)) is not None:
+        record = StepRecord(
+            Outcome.CACHED, hit.value, input_digest=input_digest, unit=unit, started=started
+        )
+        return commit(runtime, step, indices, record)
     result = attempt_call(runtime, step, indices, value)
     if isinstance(result, Later):
         return result
@@ -58,7 +65,9 @@ def advance(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> St
         unit=unit,
         started=started,
     )
-    return commit(runtime, step, indices, record)
+    decided = commit(runtime, step, indices, record)
+    publish(runtime, place, decided)
+    return decided
 
 
 def _digest(value: Json, code: str) -> str:

@@ -15,6 +15,7 @@ from flowc_shim.contract.plan import PlanCall, PlanUnit, in_finally
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later
+from flowc_shim.runner.cache import Hit, cache_place, look_up
 from flowc_shim.runner.deadline import end_in_time, time_left
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_keys
 from flowc_shim.runner.finish import conclude
@@ -151,6 +152,7 @@ def _settled_verdict(runtime: Runtime, settled: Settled, indices: Indices) -> Ve
 def _decide_step(runtime: Runtime, path: str, indices: Indices) -> StepRecord | None:
     """Decide a step that must not start; None if it may."""
     step = runtime.plan.steps[path]
+    hit: Hit | None = None
     try:
         try:
             outcome = decide_entry(runtime, step, indices)
@@ -158,14 +160,19 @@ def _decide_step(runtime: Runtime, path: str, indices: Indices) -> StepRecord | 
             _settle_reads(runtime, path, indices, "decide")
             outcome = decide_entry(runtime, step, indices)
         if outcome is None and isinstance(step.body, PlanCall):
-            evaluate(step.body.input, runtime.scope(step, indices))
+            value = evaluate(step.body.input, runtime.scope(step, indices))
+            place = cache_place(runtime, step, indices, value)
+            hit = None if place is None else look_up(runtime, place)
+            outcome = None if hit is None else Outcome.CACHED
     except SkippedReference:
         outcome = Outcome.SKIPPED
     except FlowError:
         return None  # its own unit commits the failure, by the same road as every other
     if outcome is None:
         return None
-    return commit(runtime, step, indices, StepRecord(outcome, unit="decide", started=time.time()))
+    found = None if hit is None else hit.value
+    record = StepRecord(outcome, found, unit="decide", started=time.time())
+    return commit(runtime, step, indices, record)
 
 
 @contextmanager

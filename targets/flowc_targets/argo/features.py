@@ -38,7 +38,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "dynamic-flows": lowered("run inside the pod of the step that submits them"),
     "granularity-auto": lowered("a pod runs the whole chain"),
     "while": refused("not built yet"),
-    "cache": refused("not built yet"),
+    "cache": lowered("looked up by the shim; a heavy unit's pod is not even started"),
     "emit": refused("not built yet"),
     "finally": lowered("tasks of the exit handler; the sweeper runs them for terminated Workflows"),
     "collect": refused("not built yet"),

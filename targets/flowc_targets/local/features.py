@@ -43,7 +43,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "dynamic-flows": NATIVE,
     "granularity-auto": NATIVE,
     "while": _later("`while` is"),
-    "cache": _later("`cache` is"),
+    "cache": NATIVE,
     "emit": _later("signals are"),
     "finally": native("after an interruption too"),
     "collect": _later("`collect` is"),

@@ -41,7 +41,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "dynamic-flows": lowered("run inside the function or job of the step that submits them"),
     "granularity-auto": lowered("one invocation or job runs the whole chain"),
     "while": refused("not built yet"),
-    "cache": refused("not built yet"),
+    "cache": lowered("looked up by the shim; a Batch job is not even submitted"),
     "emit": refused("not built yet"),
     "finally": lowered("states between the last step and the end of the run"),
     "collect": refused("not built yet"),

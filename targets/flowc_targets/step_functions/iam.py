@@ -92,7 +92,7 @@ def _task(compilation: Compilation, needed: dict[str, Any]) -> list[dict[str, An
             # Plans and indices are written by the deployment alone; nothing is ever deleted.
             _allow(
                 ["s3:PutObject"],
-                [f"{root}/{bucket.prefix}runs/*", f"{root}/{bucket.prefix}names/*"],
+                [f"{root}/{bucket.prefix}{folder}/*" for folder in _written(compilation)],
             ),
             # Without it a key that is not there answers 403 instead of 404.
             _allow(
@@ -107,6 +107,12 @@ def _task(compilation: Compilation, needed: dict[str, Any]) -> list[dict[str, An
         arns = [f"{ARN}:secretsmanager:{HERE}:secret:{name}-??????" for name in secrets]
         statements.append(_allow(["secretsmanager:GetSecretValue"], arns))
     return statements
+
+
+def _written(compilation: Compilation) -> list[str]:
+    """Return the folders of the store that shims write to."""
+    cached = any(step.cache is not None for step in compilation.program.steps.values())
+    return ["runs", "names", *(["cache"] if cached else [])]
 
 
 def machine_name(compilation: Compilation) -> str:

@@ -101,3 +101,8 @@ def hungry(value: dict[str, Any]) -> Any:
         while True:
             taken.append(bytearray(16 * 2**20))
     return "fed"
+
+
+def count_calls(value: dict[str, Any]) -> int:
+    """Give how often it was called under this name, this call included."""
+    return _turn(value)

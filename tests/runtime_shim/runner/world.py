@@ -79,6 +79,7 @@ class Components:
 
     does: dict[str, Any] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    code: str = ""
 
     def client(self, name: str) -> Components:
         return self
@@ -91,6 +92,10 @@ class Components:
         if isinstance(done, BaseException):
             raise done
         return done(call, host) if callable(done) else done
+
+    def code_version(self, name: str, component: str) -> str:
+        """What a test says that the code is."""
+        return self.code
 
     def close(self) -> None:
         """Nothing was started."""
