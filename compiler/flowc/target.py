@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flowc.diagnostics import Diagnostics
     from flowc.ir.layout import Layout
@@ -88,3 +88,11 @@ class Target(Protocol):
 
     def emit(self, compilation: Compilation) -> dict[str, str]:
         """Return file name → text; called only if :meth:`check` reported no error."""
+
+
+Form: TypeAlias = "Callable[[Compilation], dict[str, str]]"
+
+
+def forms_of(target: Target) -> Mapping[str, Form]:
+    """Return the forms beside its own that a target can write files in, by name."""
+    return cast("Mapping[str, Form]", getattr(target, "forms", {}))

@@ -17,6 +17,9 @@ from flowc_shim.contract.verdict import Status
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.session import RUN_NAME, open_session
 
+WORKS_FOR = "flowc works for "
+"""How the line begins that says whose the output is that follows; a JSON object is behind it."""
+
 
 class FlowcRetry(Exception):
     """Another attempt is due later; the state machine's Retry waits and invokes again."""
@@ -53,6 +56,8 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
         started=event.get("started"),
         **_start(event),
     )
+    works = {"run": run_key(event)} | {key: event.get(key) or "" for key in ("op", "unit", "scope")}
+    print(WORKS_FOR + json.dumps(works), flush=True)  # noqa: T201 (the function's log)
     try:
         with open_session(event["plan"], run_key(event), environ) as runtime:
             verdict = perform(runtime, request)
@@ -63,7 +68,7 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     return verdict.to_json()
 
 
-def _start(event: dict[str, Any]) -> dict[str, str | None]:
+def _start(event: dict[str, Any]) -> dict[str, Any]:
     """Return what the execution was started with, as texts; an input that is missing is null."""
     if "start" not in event:
         return {}
@@ -72,6 +77,8 @@ def _start(event: dict[str, Any]) -> dict[str, str | None]:
     return {
         "input_text": json.dumps(start.get("input")),
         "trigger_text": None if trigger is None else json.dumps(trigger),
+        "input_key": str(start.get("input_key") or ""),
+        "tags": tuple(map(str, start.get("tags") or ())),
     }
 
 

@@ -24,6 +24,23 @@ def test_files_are_written_and_listed(flowc, write, folder: Path):
         assert all(path.is_relative_to(folder / "build/my-flow" / target) for path in listed)
 
 
+def test_a_cloudformation_template(flowc, write, folder: Path):
+    write(flow_yaml=FLOW, stack_yaml=STACK)
+    command = ("build", "flow.yaml", "--format", "cloudformation", "--target")
+    ran = flowc(*command, "step-functions")
+    assert ran.code == 0, ran.err
+    listed = [str(path.relative_to(folder / "build/my-flow/step-functions"))
+              for path in map(folder.joinpath, ran.out.splitlines())]  # fmt: skip
+    assert listed[-1] == "template.json"
+    assert all(re.fullmatch("objects/bucket/state/plans/[0-9a-f]{64}", one) for one in listed[:-1])
+    refused = flowc(*command, "argo")
+    assert refused.code == 1
+    assert "target `argo` writes no files for cloudformation" in refused.err
+    broken = flowc("build", "flow.yaml", "--format", "cloudformation", "--target", "nowhere")
+    assert (broken.code, broken.out) == (1, "")
+    assert "`nowhere` is not a target" in broken.err
+
+
 def test_the_same_files_from_another_folder(flowc, write, folder: Path, monkeypatch):
     write(flow_yaml=FLOW, stack_yaml=STACK)
     flowc("build", "flow.yaml", "--target", "argo", "-o", "one")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flowc.cli.session import Session
 from flowc.diagnostics.render import render_human
 from flowc.loading import Choice
+from flowc.target import forms_of
 from flowc.targets import find_target
 
 if TYPE_CHECKING:
@@ -30,11 +31,14 @@ class GoldenCase:
     target: str
     granularity: str = "step"
     environment: str | None = None
+    form: str = ""
+    """What else the files are made for (``--format``)."""
 
     @property
     def folder(self) -> str:
         """The folder below ``golden/``."""
         suffix = "" if self.granularity == "step" else f"-{self.granularity}"
+        suffix += f"-{self.form}" if self.form else ""
         return f"{self.example}/{self.target}{suffix}"
 
 
@@ -57,6 +61,8 @@ CASES: list[GoldenCase] = [
     *_both("grid-search"),
     *_both("gpu-guard"),
     *_both("nightly"),
+    GoldenCase("gpu-guard", "flow.yaml", "aws", "step-functions", form="cloudformation"),
+    GoldenCase("hello", "flow.yaml", "aws", "step-functions", form="cloudformation"),
 ]
 
 
@@ -87,4 +93,5 @@ def build(case: GoldenCase) -> dict[str, str]:
     assert compilation is not None, problems
     target = find_target(case.target, session.diagnostics)
     assert target is not None
-    return target.emit(compilation)
+    emit = forms_of(target)[case.form] if case.form else target.emit
+    return emit(compilation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -21,7 +22,11 @@ UPDATE = os.environ.get("FLOWC_UPDATE_GOLDEN") == "1"
 def kept(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
         return {}
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())}
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.folder)
@@ -31,9 +36,9 @@ def test_golden(case: GoldenCase) -> None:
     if UPDATE:
         assert not os.environ.get("CI"), "golden files are never rewritten in CI"
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.iterdir():
-            old.unlink()
+        shutil.rmtree(folder)
         for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
     assert files == kept(folder), f"golden/{case.folder} differs; if intended: make golden"
 

@@ -41,6 +41,15 @@ class Format(str, Enum):
     github = "github"
 
 
+class BuildFormat(str, Enum):
+    """How diagnostics are printed, or else what the files are made for."""
+
+    human = "human"
+    json = "json"
+    github = "github"
+    cloudformation = "cloudformation"
+
+
 class GraphFormat(str, Enum):
     """Languages that graphs are printed in."""
 
@@ -134,7 +143,10 @@ def build(
     explain_placement: Annotated[
         bool, typer.Option("--explain-placement", help="Say where each unit runs, and why.")
     ] = False,
-    format: DiagnosticsFormat = Format.human,
+    format: Annotated[
+        BuildFormat,
+        typer.Option("--format", help="Form of diagnostics; or a CloudFormation template."),
+    ] = BuildFormat.human,
     lenient: Lenient = False,
 ) -> None:
     """Write the files that a target runs a flow from."""

@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING
 from flowc.cli.session import Session
 from flowc.diagnostics import codes
 from flowc.driver import slug
+from flowc.target import forms_of
 from flowc.targets import canonical_name, find_target
 
 if TYPE_CHECKING:
     from flowc.loading import Choice
+
+
+HUMAN = "human"
+DIAGNOSTICS = (HUMAN, "json", "github")
+"""Formats of diagnostics; any other one is of the files."""
 
 
 def run_build(
@@ -34,9 +40,17 @@ def run_build(
     compilation = session.compile_named(flow, choice, target, granularity)
     emitter = find_target(target, session.diagnostics)
     if compilation is None or emitter is None or session.diagnostics.has_errors:
-        session.report(format)
+        session.report(format if format in DIAGNOSTICS else HUMAN)
         return 1
-    files = emitter.emit(compilation)
+    form = forms_of(emitter).get(format)
+    if form is None and format not in DIAGNOSTICS:
+        session.diagnostics.report(
+            codes.UNSUPPORTED, f"target `{emitter.name}` writes no files for {format}", None,
+            hint=f"leave out `--format {format}`",
+        )  # fmt: skip
+        return session.report(HUMAN)
+    files = (form or emitter.emit)(compilation)
+    format = format if form is None else HUMAN
     session.report(format)
     if not files:
         session.diagnostics.report(

@@ -9,6 +9,7 @@ a run that somebody started by hand):
 | ``timezone`` | the IANA zone of the schedule; ``UTC`` without it |
 | ``signal``, ``run`` | the signal, or the run, that started this one |
 | ``input`` | the run's input in place of its own: a value with ``$trigger``, ``$literal`` |
+| ``schedule`` | the schedule's name, unique in the store: one run is admitted per scheduled time |
 
 Where an engine hands both over: the parameters ``input`` and ``trigger`` of an Argo Workflow, and
 ``{"input": …, "trigger": …}`` as the input of a Step Functions execution. So a CronWorkflow gives
@@ -41,20 +42,29 @@ KEYS = ("scheduledTime", "date", "signal", "run")
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A trigger as flows see it (``value``), and the input that it gives, if it gives one."""
+    """A trigger as flows see it (``value``), and the input that it gives, if it gives one.
+
+    ``schedule``: which one fired, empty if none did or if its runs need not be told apart.
+    """
 
     value: dict[str, Json]
     input: Json = None
     gives_input: bool = False
+    schedule: str = ""
 
 
-def schedule_trigger(scheduled_time: str, zone: str | None, given: Json) -> dict[str, Json]:
+def schedule_trigger(
+    scheduled_time: str, zone: str | None, given: Json, schedule: str = ""
+) -> dict[str, Json]:
     """Return the trigger of a schedule.
 
     ``scheduled_time``: what the engine replaces with the time. ``zone``, ``given``: the schedule's
-    time zone, and its ``input`` as the project file has it (None: the run's own).
+    time zone, and its ``input`` as the project file has it (None: the run's own). ``schedule``: its
+    name, if the engine may fire more than once.
     """
     trigger: dict[str, Json] = {"scheduledTime": scheduled_time, "timezone": zone or UTC}
+    if schedule:
+        trigger["schedule"] = schedule
     return trigger if given is None else {**trigger, "input": given}
 
 
@@ -74,9 +84,10 @@ def read_trigger(raw: Json) -> Trigger | None:
         "signal": raw.get("signal"),
         "run": raw.get("run"),
     }
+    schedule = str(raw.get("schedule") or "")
     if "input" not in raw:
-        return Trigger(value)
-    return Trigger(value, _input(raw["input"], value), gives_input=True)
+        return Trigger(value, schedule=schedule)
+    return Trigger(value, _input(raw["input"], value), gives_input=True, schedule=schedule)
 
 
 def _due(text: Json, zone: Json) -> datetime | None:

@@ -25,7 +25,8 @@ class Request:
     ``unit``: the unit to run, or the one that ``decide`` is asked about. ``settled``: unit id →
     engine status and cause. ``input_text``: the run's input as JSON, on root units;
     ``trigger_text``: what started it, the same (:mod:`flowc_shim.contract.trigger`). ``started``:
-    when the engine says that the run began, in RFC 3339.
+    when the engine says that the run began, in RFC 3339. ``input_key``: where in the store the
+    input is instead, if the engine cannot carry it.
     """
 
     command: str
@@ -36,6 +37,8 @@ class Request:
     input_text: str | None = None
     trigger_text: str | None = None
     started: str | None = None
+    input_key: str = ""
+    tags: tuple[str, ...] = ()
 
 
 def perform(runtime: Runtime, request: Request) -> Verdict:
@@ -49,8 +52,11 @@ def perform(runtime: Runtime, request: Request) -> Verdict:
                                    "plan": runtime.plan.digest}  # fmt: skip
         if runtime.deployment:
             header["deployment"] = runtime.deployment
+        if request.tags:
+            header["tags"] = list(request.tags)
         started = _seconds(request.started)
-        begin_run_from(runtime, request.input_text, header, request.trigger_text, started)
+        text = _input_text(runtime, request.input_text, request.input_key)
+        begin_run_from(runtime, text, header, request.trigger_text, started)
 
     if request.command == "conclude":
         conclude(runtime, request.status)
@@ -89,6 +95,15 @@ def _has_ended(runtime: Runtime) -> bool:
         file=sys.stderr,
     )
     return True
+
+
+def _input_text(runtime: Runtime, text: str, key: str) -> str:
+    if not key:
+        return text
+    body = runtime.journal.store.read(key)
+    if body is None:
+        raise ValueError(f"the run's input is not in the state store: {key}")
+    return body.decode()
 
 
 def _check(runtime: Runtime, unit: str, indices: Indices) -> None:

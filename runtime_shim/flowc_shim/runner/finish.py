@@ -13,6 +13,7 @@ from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.canonical import canonical
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.language.references import step_uses
+from flowc_shim.runner.admission import admit
 from flowc_shim.runner.deadline import end_in_time, flag_timeout, is_timeout
 from flowc_shim.runner.records import EndRecord
 from flowc_shim.runner.runtime import RunScope, Runtime
@@ -159,6 +160,8 @@ def begin_run(
         if header is not None:
             runtime.journal.write_header(header)
         _refuse(runtime, failure.info)
+        return
+    if by is not None and not admit(runtime, by, header or {}):
         return
     if by is not None and by.gives_input:
         value = by.input

@@ -35,6 +35,8 @@ DEPLOYMENT = "FLOWC_DEPLOYMENT"
 VARIABLES = "FLOWC_VARIABLES"
 HOLD_WAITS = "FLOWC_HOLD_WAITS"
 WORKING_DIRECTORY = "FLOWC_WORKING_DIRECTORY"
+AWS_SECRETS = "FLOWC_AWS_SECRETS"
+"""JSON: environment variable → name of a secret in AWS Secrets Manager."""
 
 
 @contextmanager
@@ -46,6 +48,10 @@ def open_session(
     Raises PlanProblem, ValueError for a store URL that is not known, StoreUnavailable.
     """
     env = os.environ if environ is None else environ
+    if AWS_SECRETS in env:
+        from flowc_shim.aws_secrets import with_secrets
+
+        env = with_secrets(env)
     store = open_store_of(env)
     try:
         plan = load_plan(env.get(PLAN), digest, store)

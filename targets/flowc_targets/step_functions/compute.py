@@ -2,8 +2,8 @@
 
 Names, never ARNs: ``lambda:invoke`` and ``batch:submitJob`` take both, and so nothing in the
 machine depends on an account or a region. Names carry what must not change under a run that is in
-flight: a function is invoked by an alias that is named by plan and image and never moved, a job
-definition has them in its name (engine rule 6).
+flight: a function is invoked by an alias that is named by what is in it and never moved, a job
+definition has that in its name (engine rule 6). The plan is not in it: it is named in each event.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc.source.model import Needs
+from flowc_shim.blob_api.address import TOKEN, URL
 from flowc_targets._shared.names import object_name
 from flowc_targets.step_functions.limits import (
     LAMBDA_DISK_MB,
     LAMBDA_MB_PER_CPU,
     LAMBDA_MEMORY_MB,
+    LAMBDA_SECONDS,
     LAMBDA_TIME_BOUND,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc.ir.layout import Unit
     from flowc.source.stack_model import Stack
     from flowc.target import Compilation
@@ -34,6 +38,15 @@ ECS = "ecs"
 
 IMAGE_PARAMETER = "${UnitImage}"
 """The image where the stack names none; a named parameter, filled at deployment."""
+
+OWN_REGISTRY = "${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}"
+"""Where images without a host are if the stack names no registry."""
+
+HANDLER = ("python", "-m", "awslambdaric", "flowc_shim.aws_lambda.handle")
+"""The image's command as a function (https://docs.aws.amazon.com/lambda/latest/dg/python-image.html);
+as a job it is ``flowc-shim``."""
+
+SECRET_PREFIX = "FLOWC_SECRET_"  # noqa: S105 (the name of a variable, not a secret)
 
 DEFAULT_QUEUE = "flowc"
 """The Batch job queue of units whose profile names none."""
@@ -48,7 +61,7 @@ DISK_MB = 512
 """What every function has; more is asked for."""
 
 _MB = 1024 * 1024
-_BASE_LENGTH = 36
+BASE_LENGTH = 36
 """Of a function's 64 characters: the suffixes take the rest."""
 
 
@@ -82,16 +95,18 @@ class Compute:
     base: str
     alias: str
     image: str
+    environment: Mapping[str, str]
     stack: Stack
 
     @staticmethod
     def of(compilation: Compilation) -> Compute:
         """Return the compute of a compilation."""
         stack = compilation.placement.stack
-        image = stack.unit_image or IMAGE_PARAMETER
-        version = hashlib.sha256(json.dumps([compilation.plan.digest, image]).encode()).hexdigest()
-        base = object_name(compilation.name, _BASE_LENGTH)
-        return Compute(base, f"p-{version[:12]}", image, stack)
+        image, environment = _image(stack), _environment(compilation)
+        inside = json.dumps([HANDLER, LAMBDA_SECONDS, image, environment])
+        version = hashlib.sha256(inside.encode()).hexdigest()
+        base = object_name(compilation.name, BASE_LENGTH)
+        return Compute(base, f"p-{version[:12]}", image, environment, stack)
 
     @property
     def decide(self) -> Function:
@@ -141,6 +156,51 @@ class Compute:
             profile=profile.name if profile else None,
             preemptible=profile.preemptible if profile else False,
         )
+
+
+def _image(stack: Stack) -> str:
+    """Return the image of units; one without a host is in the stack's registry, or in ECR here."""
+    image = stack.unit_image
+    if image is None:
+        return IMAGE_PARAMETER
+    host = image.split("/")[0] if "/" in image else ""
+    if "." in host or ":" in host or host == "localhost":
+        return image
+    return f"{(stack.registry or OWN_REGISTRY).rstrip('/')}/{image}"
+
+
+def _environment(compilation: Compilation) -> dict[str, str]:
+    """Return the environment of everything that runs the shim; secrets are only named."""
+    store = compilation.placement.stack.state_store
+    found = {
+        "FLOWC_STORE": store.url if store else "",  # a missing one is refused
+        "FLOWC_DEPLOYMENT": deployment_of(compilation.name),
+    }
+    if store and store.options:
+        found["FLOWC_STORE_OPTIONS"] = json.dumps(dict(store.options), sort_keys=True)
+    blobs = compilation.placement.stack.blob_api
+    if blobs is not None and blobs.url is not None:
+        found[URL] = blobs.url
+    secrets = secret_names(compilation)
+    if secrets:
+        found["FLOWC_AWS_SECRETS"] = json.dumps(secrets, sort_keys=True)
+    return found
+
+
+def deployment_of(name: str) -> str:
+    """Return how the state store calls a deployment of this name."""
+    return f"step-functions/{name}"
+
+
+def secret_names(compilation: Compilation) -> dict[str, str]:
+    """Return environment variable → name in Secrets Manager."""
+    found = {
+        f"{SECRET_PREFIX}{variable.name}": variable.secret
+        for variable in compilation.plan.variables
+        if variable.secret is not None
+    }
+    endpoint = compilation.placement.stack.blob_api
+    return found if endpoint is None else {**found, TOKEN: endpoint.token}
 
 
 def lambda_memory(needs: Needs | None) -> int:

@@ -49,7 +49,9 @@ FEATURES: Mapping[str, FeatureSupport] = {
         "kept by the shims; a clock beside the steps as a backstop, the end is recorded"
     ),
     "trigger-values": lowered("a part of the execution's input, read by the shim"),
-    "triggers": refused("not built yet"),
+    "triggers": lowered(
+        "EventBridge Scheduler; two schedules where both fields of days are set, one run per time"
+    ),
     "artifacts": refused("not built yet"),
     "sub-flows": refused("not built yet"),
     "waits": refused("not built yet"),

@@ -1,30 +1,58 @@
-"""The files of a compilation."""
+"""The files of a compilation, and the objects in files that were written once."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from flowc_targets.step_functions.definition import define
-from flowc_targets.step_functions.functions import functions
-from flowc_targets.step_functions.iam import iam
+from flowc.deploy.model import Desired, Observed, Phase, Ref
+from flowc_targets.step_functions.deploy.objects import OBJECT, STATE_MACHINE, objects
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc.target import Compilation
 
-STATE_MACHINE = "state-machine.asl.json"
+MACHINE_FILE = "state-machine.asl.json"
+PLAN_FILE = "plan.json"
+OBJECTS_FILE = "objects.json"
+_INDENT = {MACHINE_FILE: 2, PLAN_FILE: 1}
+_IN_FILES = {(STATE_MACHINE, "Definition"): MACHINE_FILE, (OBJECT, "Json"): PLAN_FILE}
+"""Parts of bodies that have a file of their own: kind and key → file."""
 
 
 def files(compilation: Compilation) -> dict[str, str]:
-    """Return file name → text."""
-    plan = compilation.plan
-    return {
-        STATE_MACHINE: _text(define(compilation).machine, 2),
-        "plan.json": _text(plan.to_json(), 1),
-        "functions.json": _text(functions(compilation), 2),
-        "iam.json": _text(iam(compilation), 2),
-    }
+    """Return file name → text: every object, the machine and the plan in files of their own."""
+    found: dict[str, str] = {}
+    entries = []
+    for one in objects(compilation):
+        body = dict(one.body)
+        for key in body:
+            file = _IN_FILES.get((one.ref.kind, key))
+            if file is not None:
+                found[file] = text_of(body[key], _INDENT[file])
+                body[key] = {"$file": file}
+        entries.append(_entry(one, body))
+    return {**found, OBJECTS_FILE: text_of(entries, 2)}
 
 
-def _text(value: Any, indent: int) -> str:
+def _entry(one: Desired, body: Mapping[str, Any]) -> dict[str, Any]:
+    phase = {} if one.phase is Phase.ADDITIVE else {"phase": one.phase.name.lower()}
+    return {"kind": one.ref.kind, "name": one.ref.name, **phase, "body": body}
+
+
+def written(files: Mapping[str, str]) -> tuple[Observed, ...]:
+    """Return the objects in files that :func:`files` made."""
+    found = []
+    for entry in json.loads(files[OBJECTS_FILE]):
+        body = {
+            key: json.loads(files[value["$file"]]) if (entry["kind"], key) in _IN_FILES else value
+            for key, value in entry["body"].items()
+        }
+        found.append(Observed(Ref(entry["kind"], entry["name"]), body))
+    return tuple(found)
+
+
+def text_of(value: Any, indent: int) -> str:
+    """Return ``value`` as the text of a JSON file."""
     return json.dumps(value, indent=indent, ensure_ascii=False) + "\n"

@@ -58,7 +58,7 @@ BOOT_SECONDS = 300
 class Frame:
     """The states of one machine: the whole one, a branch, or the body of a map.
 
-    ``end``: name of its Succeed state, which is made only if something needs a state to go to (the
+    ``end``: name of its last state, which is made only if something needs a state to go to (the
     whole machine, which ends in ``finish``, has no use for one).
     """
 
@@ -85,7 +85,7 @@ class Frame:
     def machine(self, start: str) -> State:
         """Return the finished machine."""
         if self.ends:
-            self.states[self.end] = {"Type": "Succeed", "OutputPath": None}
+            self.states[self.end] = {"Type": "Pass", "OutputPath": None, "End": True}
         return {"StartAt": start, "States": self.states}
 
 
@@ -148,7 +148,7 @@ class Builder:
         frame.states[outcome] = choice(
             [when([{"Variable": status, "StringEquals": "done"}], succeeded)], failed
         )
-        frame.states[succeeded] = {"Type": "Succeed", "OutputPath": VERDICT}
+        frame.states[succeeded] = {"Type": "Pass", "OutputPath": VERDICT, "End": True}
         frame.states[failed] = {
             "Type": "Fail",
             "Error": "Flowc.RunFailed",

@@ -73,7 +73,7 @@ are among all; an entry of their own would make a long definition a tenth longer
 RUN = "$.run"
 """What the first state writes down once, and every map hands to its iterations: how the run is
 called (a child execution of a distributed Map has an id of its own), and which plan and version of
-the functions it began with. So an edit of the flow changes two lines of a definition, not all."""
+the functions it began with. So an edit of the flow changes one line of a definition, not all."""
 
 
 STARTED_WITH = "$$.Execution.Input"

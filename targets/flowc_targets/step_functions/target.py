@@ -10,9 +10,10 @@ from flowc_targets.step_functions.limits import LIMITS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc.deploy.provider import Deployer
     from flowc.diagnostics import Diagnostics
     from flowc.source.stack_model import Stack
-    from flowc.target import Compilation, FeatureSupport
+    from flowc.target import Compilation, FeatureSupport, Form
 
 
 class StepFunctionsTarget:
@@ -43,6 +44,24 @@ class StepFunctionsTarget:
         from flowc_targets.step_functions.files import files
 
         return files(compilation)
+
+    @property
+    def deployer(self) -> Deployer:
+        """Return how flows are deployed to AWS."""
+        from flowc_targets.step_functions.deploy.deployer import AwsDeployer
+
+        return AwsDeployer()
+
+    @property
+    def forms(self) -> Mapping[str, Form]:
+        """Return the other forms that files can have."""
+        return {"cloudformation": _cloudformation}
+
+
+def _cloudformation(compilation: Compilation) -> dict[str, str]:
+    from flowc_targets.step_functions.deploy.cloudformation import cloudformation
+
+    return cloudformation(compilation)
 
 
 TARGET = StepFunctionsTarget()

@@ -22,6 +22,17 @@ def echo(value: Any) -> Any:
     return value
 
 
+def length(value: str) -> int:
+    """Give how long a text is."""
+    return len(value)
+
+
+def chat(value: dict[str, Any]) -> Any:
+    """Print ``value``, and give it."""
+    print(f"said: {value['value']}", flush=True)
+    return value["value"]
+
+
 def add(value: dict[str, Any]) -> Any:
     """Give the sum of ``a`` and ``b``."""
     return {"sum": value["a"] + value["b"]}
@@ -64,6 +75,16 @@ def flaky(value: dict[str, Any]) -> Any:
 def slow(value: dict[str, Any]) -> Any:
     """Take ``seconds``, then give ``value``."""
     time.sleep(value["seconds"])
+    return value.get("value")
+
+
+def wait_for(value: dict[str, Any]) -> Any:
+    """Wait until there is a file ``path``, a minute at most, then give ``value``."""
+    end = time.monotonic() + 60
+    while not Path(value["path"]).exists():
+        if time.monotonic() > end:
+            raise Refused("nobody made the file", "WAITED")
+        time.sleep(0.02)
     return value.get("value")
 
 

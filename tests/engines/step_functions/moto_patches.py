@@ -50,6 +50,7 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from tests.engines.step_functions.moto_versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -240,6 +241,7 @@ PATCHES = {
         missing_variables,
         prompt_stop,
         shared_clients,
+        versions,
     )
 }
 

@@ -142,3 +142,33 @@ def test_shared_clients(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_patch_has_its_test() -> None:
     assert {f"test_{name}" for name in PATCHES} <= set(globals())
+
+
+def test_versions() -> None:
+    def echo(text: str) -> dict[str, Any]:
+        return single({"Type": "Pass", "Result": {"said": text}, "End": True})
+
+    with StepFunctionsEngine() as engine:
+        client = engine.client("stepfunctions")
+        arn = engine.deploy("m", echo("one"))
+        first = client.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"]
+        route = [{"stateMachineVersionArn": first, "weight": 100}]
+        client.create_state_machine_alias(name="live", routingConfiguration=route)
+        client.update_state_machine(stateMachineArn=arn, definition=json.dumps(echo("two")))
+        second = client.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"]
+        listed = client.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"]
+        assert [one["stateMachineVersionArn"] for one in listed] == [second, first]
+        started = engine.start(f"{arn}:live", {})
+        assert engine.wait(started).output == {"said": "one"}
+        assert engine.wait(engine.start(arn, {})).output == {"said": "two"}
+        own = client.describe_state_machine_for_execution(executionArn=started)["definition"]
+        assert json.loads(own) == echo("one")
+        client.delete_state_machine_version(stateMachineVersionArn=second)
+        assert (
+            len(client.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"])
+            == 1
+        )
+    with StepFunctionsEngine(without=("versions",)) as engine:
+        arn = engine.deploy("m", echo("one"))
+        with pytest.raises(NotImplementedError, match="list_state_machine_versions"):
+            engine.client("stepfunctions").list_state_machine_versions(stateMachineArn=arn)

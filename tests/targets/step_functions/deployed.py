@@ -15,6 +15,9 @@ from tests.targets.step_functions.flows import STACK, compiled
 
 from flowc_shim.stores.open import open_store
 from flowc_targets.step_functions import TARGET
+from flowc_targets.step_functions.compute import Compute
+from flowc_targets.step_functions.deploy.cloudformation import content_of
+from flowc_targets.step_functions.deploy.objects import OBJECT, objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,14 +101,13 @@ class Account:
         run instead, one per invocation, before the real one is."""
         compilation = compiled(flow, stack, **options)
         files = TARGET.emit(compilation)
-        needed = json.loads(files["functions.json"])
-        self._put(f"state/plans/{compilation.plan.digest}", compilation.plan.to_json())
-        for wanted in needed.get("objects", ()):
-            assert wanted["bucket"] == BUCKET
-            self._put(wanted["key"], list(range(wanted["json_range"])))
+        for one in objects(compilation):
+            if one.ref.kind == OBJECT:
+                key = one.ref.name.removeprefix(f"s3://{BUCKET}/")
+                self._put(key, json.loads(content_of(one.body)))
         self._broken = {key: list(programs) for key, programs in (broken or {}).items()}
         self._environment = {
-            **needed["functions"][0]["environment"],
+            **Compute.of(compilation).environment,
             "PYTHONPATH": str(CONFORMANCE / "python"),
             **(environ or {}),
         }

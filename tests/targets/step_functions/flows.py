@@ -67,6 +67,20 @@ def emitted(flow: str, stack: str = STACK, /, **options: Any) -> dict[str, Any]:
     return {name: json.loads(text) for name, text in files.items()}
 
 
+def bodies(files: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return name → body of the objects of one kind."""
+    return {one["name"]: one["body"] for one in files["objects.json"] if one["kind"] == kind}
+
+
+def statements(files: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    """Return the statements of a role's one policy."""
+    (policy,) = (
+        body for name, body in bodies(files, "role-policy").items() if name.startswith(f"{role}/")
+    )
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
 def machine(flow: str, stack: str = STACK, /, **options: Any) -> dict[str, Any]:
     """Return the state machine."""
     found: dict[str, Any] = emitted(flow, stack, **options)["state-machine.asl.json"]

@@ -12,15 +12,20 @@ from tests.gates.asl_validator import asl_validate
 from tests.targets.step_functions.flows import (
     STACK,
     all_states,
+    bodies,
     chain,
     compiled,
     emitted,
     machine,
+    statements,
     states,
 )
 
 from flowc_targets.step_functions import TARGET
 from flowc_targets.step_functions.check_definition import check_definition
+from flowc_targets.step_functions.deploy.needs import Needs
+from flowc_targets.step_functions.deploy.objects import objects
+from flowc_targets.step_functions.files import written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +51,7 @@ output: {$step: each}
 def test_gates_pass_every_machine(
     number: int, granularity: str, compute: str | None, tmp_path: Path
 ) -> None:
-    written: dict[Path, Case] = {}
+    paths: dict[Path, Case] = {}
     for index, case in enumerate(load_cases()):
         compilation = compile_case(
             case, "step-functions", granularity, store="s3://b/state", compute=compute
@@ -56,19 +61,20 @@ def test_gates_pass_every_machine(
         if index % 8 in (number, number + 4):  # npm's takes a third of a second for each
             path = tmp_path / f"{case.slug}.json"
             path.write_text(text, encoding="utf-8")
-            written[path] = case
-    problems = {written[path].name: found for path, found in asl_validate(list(written)).items()}
+            paths[path] = case
+    problems = {paths[path].name: found for path, found in asl_validate(list(paths)).items()}
     assert {name: found for name, found in problems.items() if found} == {}
 
 
 def test_files() -> None:
     compilation = compiled(TWO)
     files = TARGET.emit(compilation)
-    assert set(files) == {
-        "state-machine.asl.json", "plan.json", "functions.json", "iam.json",
-    }  # fmt: skip
+    assert set(files) == {"state-machine.asl.json", "plan.json", "objects.json"}
     assert json.loads(files["plan.json"]) == compilation.plan.to_json()
-    assert all(text.endswith("}\n") for text in files.values())
+    assert all(text.endswith("\n") for text in files.values())
+    assert {(o.ref, str(o.body)) for o in written(files)} == {
+        (o.ref, str(o.body)) for o in objects(compilation)
+    }
     assert "123456789012" not in "".join(files.values()), "an account"
     assert TARGET.emit(compiled(TWO)) == files
 
@@ -101,7 +107,7 @@ def test_an_edit_of_one_step_moves_few_lines() -> None:
     before = json.dumps(machine(TWO), indent=2).splitlines()
     after = json.dumps(machine(TWO.replace("input: 1", "input: 2")), indent=2).splitlines()
     changed = [line for one, line in zip(before, after, strict=True) if one != line]
-    assert len(changed) == 2, changed  # the plan's digest, and the functions' version
+    assert len(changed) == 1, changed  # the plan's digest
 
 
 def test_budgets_become_retries() -> None:
@@ -168,11 +174,8 @@ def test_a_loop_of_unknown_size_is_distributed() -> None:
     key = "state/indices/25000.json"
     assert each["ItemReader"]["Parameters"] == {"Bucket": "bucket", "Key": key}
     assert each["ItemReader"]["ReaderConfig"]["MaxItemsPath"] == "$.answer.verdict.count"
-    assert files["functions.json"]["objects"] == [
-        {"bucket": "bucket", "key": key, "json_range": 25000}
-    ]
-    allowed = [s["Action"] for s in files["iam.json"]["state_machine"]["policy"]["Statement"]]
-    assert ["states:StartExecution"] in allowed
+    assert bodies(files, "object")[f"s3://bucket/{key}"] == {"Range": 25000}
+    assert ["states:StartExecution"] in [s["Action"] for s in statements(files, "orders-machine")]
 
 
 def test_only_the_outermost_loop_is_distributed() -> None:
@@ -237,20 +240,25 @@ def test_profiles_choose_compute_and_size() -> None:
     output: {$step: d}
     """
     files = emitted(flow)
-    found = files["functions.json"]
-    jobs = {job["name"].rpartition("-p-")[0]: job for job in found["job_definitions"]}
-    assert jobs["orders-c2-m8192"]["resource_requirements"] == [
-        {"type": "VCPU", "value": "2"},
-        {"type": "MEMORY", "value": "8192"},
+    jobs = {
+        name.rpartition("-p-")[0]: job["ContainerProperties"]["ResourceRequirements"]
+        for name, job in bodies(files, "job-definition").items()
+    }
+    assert jobs["orders-c2-m8192"] == [
+        {"Type": "VCPU", "Value": "2"},
+        {"Type": "MEMORY", "Value": "8192"},
     ]
-    assert jobs["orders-c8-m32768-g1"]["resource_requirements"][1:] == [
-        {"type": "MEMORY", "value": "32768"},
-        {"type": "GPU", "value": "1"},
+    assert jobs["orders-c8-m32768-g1"][1:] == [
+        {"Type": "MEMORY", "Value": "32768"},
+        {"Type": "GPU", "Value": "1"},
     ]
-    assert found["job_queues"] == {"big": {}, "gpus": {"gpu_type": "a100", "spot": True}}
-    sizes = {function["name"]: function["memory_mb"] for function in found["functions"]}
+    queues = Needs.of(compiled(flow)).queues
+    assert queues == {"big": {}, "gpus": {"gpu_type": "a100", "spot": True}}
+    sizes = {name: body["MemorySize"] for name, body in bodies(files, "function").items()}
     # what a component server needs is not put on the function that waits for it
-    assert sizes == {"orders-decide": 512, "orders-unit": 1024, "orders-unit-m3072": 3072}
+    assert sizes == {
+        "orders-decide": 512, "orders-sweep": 512, "orders-unit": 1024, "orders-unit-m3072": 3072
+    }  # fmt: skip
     queue = states(flow)["a"]["Parameters"]["JobQueue"]
     assert queue == "big"
 
@@ -264,29 +272,35 @@ def test_secrets_are_names() -> None:
     """
     stack = STACK + "variables: {key: {secret: api-key}}\n"
     files = emitted(flow, stack)
-    function = files["functions.json"]["functions"][1]
-    assert function["secrets"] == {"FLOWC_SECRET_key": "api-key"}
-    task = files["iam.json"]["task"]["policy"]["Statement"]
-    assert any("secret:api-key-??????" in str(s["Resource"]) for s in task)
+    for function in bodies(files, "function").values():
+        named = json.loads(function["Environment"]["Variables"]["FLOWC_AWS_SECRETS"])
+        assert named == {"FLOWC_SECRET_key": "api-key"}
+    for role in ("orders-unit", "orders-decide", "orders-sweep"):
+        assert any("secret:api-key-??????" in str(s["Resource"]) for s in statements(files, role))
 
 
-def test_roles_may_what_they_need_and_never_delete() -> None:
+def test_roles_may_what_they_need_and_only_the_sweeper_deletes() -> None:
     files = emitted(TWO, BATCH)
-    actions: list[str] = []
-    for role in files["iam.json"].values():
-        for statement in role["policy"]["Statement"]:
-            actions += statement["Action"]
+    actions: dict[str, list[str]] = {}
+    for name, policy in bodies(files, "role-policy").items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions.setdefault(name.partition("/")[0], []).extend(statement["Action"])
             if statement["Resource"] == ["*"]:
-                assert statement["Action"] == ["batch:DescribeJobs", "batch:TerminateJob"]
-    assert "batch:SubmitJob" in actions
-    assert not any("Delete" in action or "*" in action for action in actions)
-    written = [
-        resource
-        for statement in files["iam.json"]["task"]["policy"]["Statement"]
+                assert statement["Action"] in (
+                    ["batch:DescribeJobs", "batch:TerminateJob"], ["ecr:GetAuthorizationToken"]
+                )  # fmt: skip
+    assert "batch:SubmitJob" in actions["orders-machine"]
+    assert not any("*" in action for found in actions.values() for action in found)
+    deleting = {role for role, found in actions.items() if "s3:DeleteObject" in found}
+    assert deleting == {"orders-sweep"}
+    put = [
+        resource.split(":::")[1]
+        for statement in statements(files, "orders-job")
         if "s3:PutObject" in statement["Action"]
         for resource in statement["Resource"]
     ]
-    assert [r.split(":::")[1] for r in written] == ["bucket/state/runs/*", "bucket/state/names/*"]
+    own = "bucket/state/deployments/step-functions%2Forders"
+    assert put == ["bucket/state/runs/*", "bucket/state/names/*", f"{own}/runs/*", f"{own}/open/*"]
 
 
 def test_names_are_short_unique_and_the_ids() -> None:

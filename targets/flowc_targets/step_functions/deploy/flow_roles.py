@@ -1,0 +1,182 @@
+"""The roles of one flow: the machine's, those of functions and jobs, the scheduler's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_shim.runner.keys import deployment_prefix
+from flowc_targets.step_functions.compute import deployment_of
+from flowc_targets.step_functions.deploy.roles import ARN, HERE, Role, Statement
+
+if TYPE_CHECKING:
+    from flowc_targets.step_functions.deploy.needs import Needs
+
+LAMBDA_SERVICE = "lambda.amazonaws.com"
+TASKS_SERVICE = "ecs-tasks.amazonaws.com"
+LIVE = "live"
+"""The alias of the state machine that everything starts runs by; moving it is the one switch."""
+
+
+def machine_arn(needs: Needs) -> str:
+    """Return the state machine's ARN."""
+    return f"{ARN}:states:{HERE}:stateMachine:{needs.base}"
+
+
+def roles(needs: Needs) -> dict[str, Role]:
+    """Return the roles by what takes them."""
+    found = {
+        "machine": _machine(needs),
+        "decide": _worker(needs, "decide", "settles, asks, opens and ends; runs no component"),
+        "sweep": _sweep(needs),
+    }
+    if len(needs.functions) > 1:
+        found["unit"] = _worker(needs, "unit", "runs units")
+    if needs.jobs:
+        found["job"] = Role(
+            f"{needs.base}-job", (TASKS_SERVICE,), "runs units as Batch jobs", _store(needs)
+        )
+        found["pull"] = _pull(needs)
+    if needs.compilation.triggers:
+        started = f"{machine_arn(needs)}:{LIVE}"
+        start = Statement("schedules start runs", ("states:StartExecution",), (started,))
+        found["start"] = Role(
+            f"{needs.base}-start", ("scheduler.amazonaws.com",), "starts scheduled runs", (start,)
+        )
+    return found
+
+
+def _machine(needs: Needs) -> Role:
+    functions = f"{ARN}:lambda:{HERE}:function"
+    statements = [
+        Statement(
+            "tasks invoke functions, in the version that their run began with",
+            ("lambda:InvokeFunction",),
+            tuple(f"{functions}:{function.name}:p-*" for function in needs.functions),
+        )
+    ]
+    statements += _jobs(needs) if needs.jobs else []
+    statements += _children(needs) if needs.indices else []
+    purpose = "is the state machine"
+    return Role(f"{needs.base}-machine", ("states.amazonaws.com",), purpose, tuple(statements))
+
+
+def _jobs(needs: Needs) -> list[Statement]:
+    definitions = f"{ARN}:batch:{HERE}:job-definition"
+    # Submitting by name is checked against the definition with and without its revision; a name
+    # that ends in a star matches both.
+    named = [f"{definitions}/{base}-p-*" for base in sorted({job.base for job in needs.jobs})]
+    queues = [f"{ARN}:batch:{HERE}:job-queue/{queue}" for queue in needs.queues]
+    rule = f"{ARN}:events:{HERE}:rule/StepFunctionsGetEventsForBatchJobsRule"
+    events = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
+    return [
+        Statement("units are submitted as jobs", ("batch:SubmitJob",), (*named, *queues)),
+        Statement(
+            "jobs are watched, and ended with their run; neither can be limited to some jobs",
+            ("batch:DescribeJobs", "batch:TerminateJob"),
+            ("*",),
+        ),
+        Statement("Step Functions hears of ended jobs through its own rule", events, (rule,)),
+    ]
+
+
+def _children(needs: Needs) -> list[Statement]:
+    children = f"{ARN}:states:{HERE}:execution:{needs.base}/*"
+    lists = f"{ARN}:s3:::{needs.bucket.name}" if needs.bucket else ""
+    keys = [needs.bucket.indices_key(count) for count in needs.indices] if needs.bucket else []
+    return [
+        Statement(
+            "items of large loops are executions of the machine itself",
+            ("states:StartExecution",),
+            (machine_arn(needs),),
+        ),
+        Statement(
+            "these executions are watched and ended with their run",
+            ("states:DescribeExecution", "states:StopExecution"),
+            (children,),
+        ),
+        Statement(
+            "a large loop reads its numbers from a list",
+            ("s3:GetObject",),
+            tuple(f"{lists}/{key}" for key in keys),
+        ),
+    ]
+
+
+def _worker(needs: Needs, what: str, purpose: str) -> Role:
+    groups = [
+        f"/aws/lambda/{function.name}"
+        for function in needs.functions
+        if (function == needs.compute.decide) == (what == "decide")
+    ]
+    statements = (_logs(groups), *_store(needs))
+    return Role(f"{needs.base}-{what}", (LAMBDA_SERVICE,), purpose, statements)
+
+
+def _sweep(needs: Needs) -> Role:
+    executions = f"{ARN}:states:{HERE}:execution:{needs.base}:*"
+    asked = Statement("it asks how runs ended", ("states:DescribeExecution",), (executions,))
+    forgotten = []
+    if needs.bucket is not None:
+        root = f"{ARN}:s3:::{needs.bucket.name}/{needs.bucket.prefix}"
+        folders = tuple(f"{root}{folder}/*" for folder in written_folders(needs))
+        reason = "it forgets runs that are past their retention"
+        forgotten = [Statement(reason, ("s3:DeleteObject",), folders)]
+    logs = _logs([f"/aws/lambda/{needs.sweep.name}"])
+    purpose = "records the end of runs that were aborted or died, and forgets old ones"
+    statements = (logs, asked, *forgotten, *_store(needs))
+    return Role(f"{needs.base}-sweep", (LAMBDA_SERVICE,), purpose, statements)
+
+
+def written_folders(needs: Needs) -> list[str]:
+    """Return where in the state store runs write."""
+    own = deployment_prefix(deployment_of(needs.compilation.name))
+    more = ["fires"] if needs.compilation.triggers else []
+    if any(step.cache is not None for step in needs.compilation.program.steps.values()):
+        more.append("cache")
+    return ["runs", "names", f"{own}/runs", f"{own}/open", *more]
+
+
+def _pull(needs: Needs) -> Role:
+    layers = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability")
+    statements = (
+        Statement("Batch signs in to ECR, which has no resources", ("ecr:GetAuthorizationToken",),
+                  ("*",)),
+        Statement("Batch pulls the image", layers, (f"{ARN}:ecr:{HERE}:repository/*",)),
+        _logs([needs.job_log_group]),
+    )  # fmt: skip
+    return Role(f"{needs.base}-pull", (TASKS_SERVICE,), "starts Batch jobs", statements)
+
+
+def _logs(groups: list[str]) -> Statement:
+    return Statement(
+        "output goes to the log",
+        ("logs:CreateLogStream", "logs:PutLogEvents"),
+        tuple(f"{ARN}:logs:{HERE}:log-group:{group}:*" for group in groups),
+    )
+
+
+def _store(needs: Needs) -> tuple[Statement, ...]:
+    found = []
+    if needs.bucket is not None:
+        root = f"{ARN}:s3:::{needs.bucket.name}"
+        prefix = needs.bucket.prefix
+        found = [
+            Statement("plans and records are read", ("s3:GetObject",), (f"{root}/{prefix}*",)),
+            Statement(
+                "records are written; plans are the deployment's, and nothing is ever deleted",
+                ("s3:PutObject",),
+                tuple(f"{root}/{prefix}{folder}/*" for folder in written_folders(needs)),
+            ),
+            Statement(
+                "without it a key that is not there answers 403 instead of 404",
+                ("s3:ListBucket",),
+                (root,),
+                {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
+            ),
+        ]
+    if needs.secrets:
+        # Secrets Manager appends a hyphen and six characters to the name.
+        arns = (f"{ARN}:secretsmanager:{HERE}:secret:{name}-??????" for name in needs.secrets)
+        reason = "secret variables are read when a unit starts"
+        found.append(Statement(reason, ("secretsmanager:GetSecretValue",), tuple(arns)))
+    return tuple(found)

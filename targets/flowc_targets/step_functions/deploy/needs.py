@@ -1,0 +1,106 @@
+"""What a compilation needs of AWS beside its machine: functions, jobs, queues, lists of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowc_targets.step_functions.compute import (
+    BATCH,
+    Compute,
+    Function,
+    Job,
+    secret_names,
+)
+from flowc_targets.step_functions.loops import Bucket, indices_of, is_distributed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.ir.layout import Unit
+    from flowc.target import Compilation
+
+SWEEP_MEMORY_MB = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Everything, computed once. ``indices``: how long the lists for distributed loops are.
+
+    ``queues``: name → what its machines must offer; queues are not flowc's to make.
+    """
+
+    compilation: Compilation
+    compute: Compute
+    functions: tuple[Function, ...]
+    jobs: tuple[Job, ...]
+    queues: Mapping[str, Mapping[str, object]]
+    indices: tuple[int, ...]
+    bucket: Bucket | None
+    secrets: tuple[str, ...]
+
+    @staticmethod
+    def of(compilation: Compilation) -> Needs:
+        """Return the needs of a compilation."""
+        compute = Compute.of(compilation)
+        units = compilation.layout.units.values()
+        functions = {
+            f.name: f for f in (compute.function(u) for u in units if not _batch(compute, u))
+        }
+        functions[compute.decide.name] = compute.decide
+        jobs = {job.name: job for job in (compute.job(u) for u in units if _batch(compute, u))}
+        return Needs(
+            compilation,
+            compute,
+            tuple(functions[name] for name in sorted(functions)),
+            tuple(jobs[name] for name in sorted(jobs)),
+            _queues(compilation, compute),
+            _indices(compilation),
+            Bucket.of(compilation.placement.stack.state_store),
+            tuple(sorted(set(secret_names(compilation).values()))),
+        )
+
+    @property
+    def base(self) -> str:
+        """Return the base of all names."""
+        return self.compute.base
+
+    @property
+    def sweep(self) -> Function:
+        """Return the function that looks after runs that ended without a word."""
+        return Function(f"{self.base}-sweep", SWEEP_MEMORY_MB)
+
+    @property
+    def job_log_group(self) -> str:
+        """Return where jobs write their output."""
+        return f"/flowc/{self.base}/jobs"
+
+
+def _batch(compute: Compute, unit: Unit) -> bool:
+    return compute.kind(unit) == BATCH
+
+
+def _queues(compilation: Compilation, compute: Compute) -> dict[str, dict[str, object]]:
+    queues: dict[str, dict[str, object]] = {}
+    for unit in compilation.layout.units.values():
+        if not _batch(compute, unit):
+            continue
+        job = compute.job(unit)
+        queue = queues.setdefault(job.queue, {})
+        if unit.profile is not None:
+            for key in ("machine_type", "gpu_type"):
+                if getattr(unit.profile, key):
+                    queue[key] = getattr(unit.profile, key)
+        if job.preemptible:
+            queue["spot"] = True
+    return {name: queues[name] for name in sorted(queues)}
+
+
+def _indices(compilation: Compilation) -> tuple[int, ...]:
+    layout, store = compilation.layout, compilation.placement.stack.state_store
+    distributed = [
+        facts
+        for facts in layout.loops.values()
+        if (units := layout.scopes.get(facts.path)) and is_distributed(facts, len(units), store)
+    ]
+    return tuple(sorted({indices_of(facts) for facts in distributed}))

@@ -1,0 +1,195 @@
+"""Every object of a flow on AWS, as data: kind, name and body, in CloudFormation's words.
+
+Nothing depends on an account or a region: what does is written as CloudFormation's own
+``${AWS::Partition}``, ``${AWS::Region}``, ``${AWS::AccountId}``, and ``${UnitImage}``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from flowc.deploy.model import Desired, Phase, Ref
+from flowc_targets.step_functions.compute import HANDLER, IMAGE_PARAMETER
+from flowc_targets.step_functions.definition import define
+from flowc_targets.step_functions.deploy.flow_roles import LIVE, machine_arn, roles
+from flowc_targets.step_functions.deploy.needs import Needs
+from flowc_targets.step_functions.deploy.roles import ARN, HERE, REGION
+from flowc_targets.step_functions.deploy.schedules import schedules
+from flowc_targets.step_functions.limits import LAMBDA_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.target import Compilation
+    from flowc_targets.step_functions.compute import Function, Job
+    from flowc_targets.step_functions.deploy.roles import Role
+
+LOG_GROUP = "log-group"
+OBJECT = "object"
+ROLE = "role"
+ROLE_POLICY = "role-policy"
+FUNCTION = "function"
+FUNCTION_ALIAS = "function-alias"
+PERMISSION = "function-permission"
+JOB_DEFINITION = "job-definition"
+STATE_MACHINE = "state-machine"
+STATE_MACHINE_ALIAS = "state-machine-alias"
+RULE = "rule"
+
+OWNER = "flowc:deployment"
+"""The tag that says whose an object is."""
+
+LOG_DAYS = 30
+SWEEP_HANDLER = (*HANDLER[:-1], "flowc_shim.sweeper.step_functions.handle")
+SWEEP_RATE = "rate(1 hour)"
+ENDED_BADLY = ["ABORTED", "FAILED", "TIMED_OUT"]
+
+
+def objects(compilation: Compilation) -> tuple[Desired, ...]:
+    """Return every object that the flow needs, in an order in which they can be made."""
+    needs = Needs.of(compilation)
+    return (
+        *_logs(needs),
+        *_stored(needs),
+        *_roles(needs),
+        *_functions(needs),
+        *_jobs(needs),
+        *_sweeper(needs),
+        *_machine(needs),
+        *schedules(needs),
+    )
+
+
+def own(needs: Needs) -> dict[str, Any]:
+    """Return the tags of an object."""
+    return {"Tags": {OWNER: needs.compilation.name}}
+
+
+def _logs(needs: Needs) -> Iterator[Desired]:
+    names = [f"/aws/lambda/{function.name}" for function in (*needs.functions, needs.sweep)]
+    for name in [*names, *([needs.job_log_group] if needs.jobs else [])]:
+        yield Desired(Ref(LOG_GROUP, name), {"RetentionInDays": LOG_DAYS, **own(needs)})
+
+
+def _stored(needs: Needs) -> Iterator[Desired]:
+    if needs.bucket is None:
+        return
+    digest = needs.compilation.plan.digest
+    place = f"s3://{needs.bucket.name}"
+    plan = {"Json": needs.compilation.plan.to_json()}
+    yield Desired(Ref(OBJECT, f"{place}/{needs.bucket.prefix}plans/{digest}"), plan, plan=digest)
+    for count in needs.indices:
+        yield Desired(Ref(OBJECT, f"{place}/{needs.bucket.indices_key(count)}"), {"Range": count})
+
+
+def _roles(needs: Needs) -> Iterator[Desired]:
+    for role in roles(needs).values():
+        trust = {"AssumeRolePolicyDocument": role.trust, "Description": role.purpose}
+        yield Desired(Ref(ROLE, role.name), trust | own(needs))
+        name = f"{role.name}/{role.policy_name}"
+        yield Desired(Ref(ROLE_POLICY, name), {"PolicyDocument": role.policy})
+
+
+def _functions(needs: Needs) -> Iterator[Desired]:
+    found = roles(needs)
+    for function in needs.functions:
+        role = found["decide" if function == needs.compute.decide else "unit"]
+        body = _function(needs, function, role, HANDLER)
+        yield Desired(Ref(FUNCTION, function.name), body | own(needs))
+        yield Desired(Ref(FUNCTION_ALIAS, f"{function.name}:{needs.compute.alias}"), body)
+
+
+def _function(
+    needs: Needs, function: Function, role: Role, command: tuple[str, ...]
+) -> dict[str, Any]:
+    return {
+        "PackageType": "Image",
+        "Code": {"ImageUri": needs.compute.image},
+        "ImageConfig": {"Command": list(command)},
+        "Role": role.arn,
+        "MemorySize": function.memory,
+        "EphemeralStorage": {"Size": function.disk},
+        "Timeout": LAMBDA_SECONDS,
+        "Environment": {"Variables": dict(needs.compute.environment)},
+    }
+
+
+def _jobs(needs: Needs) -> Iterator[Desired]:
+    found = roles(needs)
+    for job in needs.jobs:
+        body = {
+            "Type": "container",
+            "ContainerProperties": _container(needs, job, found["job"], found["pull"]),
+            # Attempts are the shim's and the machine's: Batch must not add any.
+            "RetryStrategy": {"Attempts": 1},
+        }
+        yield Desired(Ref(JOB_DEFINITION, job.name), body | own(needs))
+
+
+def _container(needs: Needs, job: Job, role: Role, pull: Role) -> dict[str, Any]:
+    resources = {"VCPU": str(job.cpu), "MEMORY": str(job.memory)}
+    if job.gpu:
+        resources["GPU"] = str(job.gpu)
+    environment = needs.compute.environment
+    log = {"awslogs-group": needs.job_log_group, "awslogs-region": REGION}
+    return {
+        "Image": needs.compute.image,
+        "ResourceRequirements": [{"Type": kind, "Value": resources[kind]} for kind in resources],
+        "Environment": [{"Name": name, "Value": environment[name]} for name in environment],
+        "JobRoleArn": role.arn,
+        "ExecutionRoleArn": pull.arn,
+        "LogConfiguration": {"LogDriver": "awslogs", "Options": log},
+    }
+
+
+def _sweeper(needs: Needs) -> Iterator[Desired]:
+    name = needs.sweep.name
+    body = _function(needs, needs.sweep, roles(needs)["sweep"], SWEEP_HANDLER)
+    yield Desired(Ref(FUNCTION, name), body | own(needs))
+    pattern = {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"status": ENDED_BADLY, "stateMachineArn": [machine_arn(needs)]},
+    }
+    rules: dict[str, dict[str, Any]] = {
+        f"{needs.base}-ended": {"EventPattern": pattern},
+        f"{needs.base}-sweep": {"ScheduleExpression": SWEEP_RATE},
+    }
+    for rule, when in rules.items():
+        allowed = {
+            "Action": "lambda:InvokeFunction",
+            "Principal": "events.amazonaws.com",
+            "SourceArn": f"{ARN}:events:{HERE}:rule/{rule}",
+        }
+        yield Desired(Ref(PERMISSION, f"{name}/{rule}"), allowed)
+        target = [{"Id": "sweep", "Arn": f"{ARN}:lambda:{HERE}:function:{name}"}]
+        yield Desired(Ref(RULE, rule), {**when, "Targets": target, **own(needs)})
+
+
+def _machine(needs: Needs) -> Iterator[Desired]:
+    compilation = needs.compilation
+    body = {
+        "RoleArn": roles(needs)["machine"].arn,
+        "Definition": define(compilation).machine,
+    }
+    yield Desired(Ref(STATE_MACHINE, needs.base), body | own(needs))
+    yield Desired(
+        Ref(STATE_MACHINE_ALIAS, f"{needs.base}:{LIVE}"),
+        {"Version": version_of(body["Definition"])},
+        Phase.SWITCH,
+    )
+
+
+def version_of(definition: Any) -> str:
+    """Return how the version of a state machine with this definition is told from others."""
+    text = json.dumps(definition, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def needs_image(found: tuple[Desired, ...]) -> bool:
+    """Whether the stack names no image, so that whoever deploys has to."""
+    return any(
+        one.ref.kind == FUNCTION and IMAGE_PARAMETER in str(one.body["Code"]) for one in found
+    )
