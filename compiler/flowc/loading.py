@@ -5,13 +5,14 @@ stands in the folder or above it. A path that the project lists has its name the
 not list has its own, and nothing of the project applies to it unless ``--env`` or ``--stack`` asks.
 
 **Stack file.** ``--stack-file``; for a flow of a project ``stack.yaml`` beside the project; else
-``stack.yaml``, or Stepflow's configuration, beside the flow, then in the current folder. Two
-spellings of one in a folder are an error. Without any, the default stack: the built-ins, at
-``/builtin/{component}`` and ``/{component}``.
+``stack.yaml``, Stepflow's configuration or ``flowyml.yaml``, beside the flow, then in the current
+folder. Two spellings of one in a folder are an error. Without any, the default stack: the
+built-ins, at ``/builtin/{component}`` and ``/{component}``.
 
-**Stack.** ``--stack`` > ``--env`` > ``FLOWC_STACK`` > ``default_environment`` > the only one of the
-file > the one called ``default``. An environment's variables come with it: with ``--stack`` and no
-``--env``, or with ``FLOWC_STACK``, no environment is in force.
+**Stack.** ``--stack`` > ``--env`` > ``FLOWC_STACK`` > ``flowc stack use`` >
+``default_environment`` > the only one of the file > the one called ``default``. An environment's
+variables come with it: with
+``--stack`` and no ``--env``, ``FLOWC_STACK`` or ``flowc stack use``, no environment is in force.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowc.active_stack import read_active
 from flowc.concealing import conceal_secrets
 from flowc.diagnostics import Diagnostics, codes
 from flowc.driver import Options, slug
@@ -35,13 +37,12 @@ from flowc.stack_files import (
     DEFAULT_STACK,
     DEFAULT_STACK_FILE,
     LOSES_ROUTES,
-    STACK_FILES,
-    STEPFLOW_CONFIGS,
     sole_stack,
+    stack_files_in,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowc.source.located import Document
     from flowc.source.model import SourceFlow
@@ -240,12 +241,19 @@ class Loader:
 
     def place(self, flow: LoadedFlow, choice: Choice) -> Place | None:
         """Return the stack that ``flow`` runs on, by the order in the module's text."""
-        environment, failed = self._environment(flow, choice)
         stacks = self.stacks(flow, choice)
+        choice = self._with_used_stack(choice, stacks or {})
+        environment, failed = self._environment(flow, choice)
         if failed or stacks is None:
             return None
         conceal_secrets(flow.source, flow.project, stacks.values(), self.diagnostics)
         return self.place_on(stacks, choice, environment)
+
+    def _with_used_stack(self, choice: Choice, stacks: Mapping[str, Stack]) -> Choice:
+        """Return ``choice`` with the stack of ``flowc stack use``, if nothing nearer names one."""
+        if choice.environment or choice.stack or self.environ.get("FLOWC_STACK") or not stacks:
+            return choice
+        return replace(choice, stack=read_active(self.folder / next(iter(stacks.values())).file))
 
     def _environment(self, flow: LoadedFlow, choice: Choice) -> tuple[Environment | None, bool]:
         """Return the environment in force, and whether looking for it failed (reported)."""
@@ -280,22 +288,25 @@ class Loader:
         if choice.stack_file is not None:
             return self.stacks_in(self.folder / choice.stack_file)
         asked = choice.environment is not None or choice.stack is not None
-        for folder, names in self._stack_places(flow, asked):
-            found = [folder / name for name in names if (folder / name).is_file()]
-            if len(found) > 1:
-                self._report_two(found)
-                return None
-            if found:
-                return self.stacks_in(found[0])
-        return self.default_stack()
-
-    def _stack_places(self, flow: LoadedFlow, asked: bool) -> list[tuple[Path, tuple[str, ...]]]:
-        """Return folders and names to look for, in order; ``asked``: for the project's own."""
         folders = [flow.path.parent, self.folder]
         if flow.project is not None and (flow.listed or asked):
             folders.insert(0, self.project_folder(flow.project))
-        places = dict.fromkeys(Path(os.path.normpath(folder)) for folder in folders)
-        return [(folder, names) for folder in places for names in (STACK_FILES, STEPFLOW_CONFIGS)]
+        return self._first_stacks(folders)
+
+    def stacks_here(self, stack_file: str | None) -> dict[str, Stack] | None:
+        """Return the stacks of ``stack_file``, else of the project around, else of the folder."""
+        if stack_file is not None:
+            return self.stacks_in(self.folder / stack_file)
+        project = self.project(self.folder)
+        around = [] if project is None else [self.project_folder(project)]
+        return self._first_stacks([*around, self.folder])
+
+    def _first_stacks(self, folders: Sequence[Path]) -> dict[str, Stack] | None:
+        found = stack_files_in(folders)
+        if len(found) > 1:
+            self._report_two(found)
+            return None
+        return self.stacks_in(found[0]) if found else self.default_stack()
 
     def _report_two(self, found: list[Path]) -> None:
         listed = " and ".join(f"`{self.shown(path)}`" for path in found)
@@ -355,7 +366,9 @@ class Loader:
             codes.UNKNOWN_NAME,
             f"there is no stack `{name}` {place}",
             where,
-            hint=f"write `{near[0]}`" if near else f"choose one of {listed} with `--stack`",
+            hint=f"write `{near[0]}`"
+            if near
+            else f"choose one of {listed} with `--stack`, or with `flowc stack use`",
         )
         return None
 

@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, cast
 
 from flowc.diagnostics import Diagnostics, codes
+from flowc.source.foreign_names import foreign_target
 
 if TYPE_CHECKING:
     from flowc.diagnostics import Span
@@ -49,6 +50,11 @@ def find_target(name: str, diagnostics: Diagnostics, at: Span | None = None) -> 
     name = canonical_name(name)
     entry = _own().get(name) or _installed().get(name)
     if entry is None:
+        foreign = foreign_target(name)
+        if foreign is not None:
+            message = f"`{name}` {foreign.reason}"
+            diagnostics.report(codes.UNKNOWN_TARGET, message, at, hint=foreign.hint)
+            return None
         known = target_names()
         near = get_close_matches(name, known, n=1)
         listed = ", ".join(f"`{known_name}`" for known_name in known)

@@ -12,6 +12,9 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
+from flowc.cli.options import DiagnosticsFormat, Format, StackFile
+from flowc.cli.stack_app import app as stack_app
+
 # Rich costs 60 ms for a help page, and with it defaults are shown escaped (`\[default: …]`).
 typer.core.HAS_RICH = False
 
@@ -31,14 +34,6 @@ class Granularity(str, Enum):
 
     step = "step"
     auto = "auto"
-
-
-class Format(str, Enum):
-    """How diagnostics are printed."""
-
-    human = "human"
-    json = "json"
-    github = "github"
 
 
 class BuildFormat(str, Enum):
@@ -81,10 +76,6 @@ _KINDS: dict[Input, Literal["flow", "stack", "project"]] = {
 
 Flow = Annotated[str, typer.Argument(metavar="FLOW", help="A flow of the project, or a file.")]
 Env = Annotated[str | None, typer.Option("--env", help="Environment of the project.")]
-StackFile = Annotated[
-    str | None,
-    typer.Option("--stack-file", metavar="FILE", help="Stack file; default: stack.yaml."),
-]
 Stack = Annotated[
     str | None,
     typer.Option("--stack", metavar="NAME", help="Stack of the stack file."),
@@ -93,7 +84,9 @@ Units = Annotated[
     Granularity, typer.Option("--granularity", help="One step per unit, or plain chains.")
 ]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Unknown keys are warnings.")]
-DiagnosticsFormat = Annotated[Format, typer.Option("--format", help="Form of diagnostics.")]
+
+
+app.add_typer(stack_app, name="stack")
 
 
 @app.callback()

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, TextIO
 
 from flowc.cli.reporting import report
 from flowc.diagnostics import Diagnostics
-from flowc.driver import Analysis, analyse, compile_program
+from flowc.driver import Analysis, Options, analyse, compile_program
 from flowc.loading import Choice, LoadedFlow, Loader, Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc.driver import Options
+    from flowc.source.stack_model import Stack
     from flowc.target import Compilation, Target
     from flowc_shim.contract.json_types import Json
+
+
+_NO_FLOW = "schema: flowc/v1\nsteps: []\noutput: {}\n"
+"""A flow that needs nothing of a stack but what every flow needs."""
 
 
 @dataclass(slots=True)
@@ -75,6 +79,19 @@ class Session:
         )
         compilation = self.compile(flow, place, target, options)
         return None if self.diagnostics.has_errors else compilation
+
+    def check_stack(self, stack: Stack) -> None:
+        """Report what of ``stack`` its own target cannot serve, whatever flow runs on it."""
+        from flowc.source.decode_flow import decode_flow
+        from flowc.source.yaml_reader import read
+        from flowc.targets import find_target
+
+        target = find_target(stack.target or "local", self.diagnostics)
+        document = read(_NO_FLOW, "<no flow>", self.diagnostics)
+        source = None if document is None else decode_flow(document, self.diagnostics)
+        if target is not None and source is not None:
+            analysis = analyse(source, self.diagnostics)
+            compile_program(analysis, stack, target, Options(flow="none"), self.diagnostics)
 
     def report(self, format: str, stream: TextIO | None = None) -> int:
         """Print everything found, by default on stderr; return the exit code."""

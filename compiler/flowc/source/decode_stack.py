@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Diagnostics, Span, codes
@@ -12,6 +13,8 @@ from flowc.source.decode_profiles import decode_profiles
 from flowc.source.decode_routes import decode_routes
 from flowc.source.decode_stores import decode_state_store, decode_store
 from flowc.source.fields import Decoding, Fields, describe, nearest
+from flowc.source.flowyml import is_flowyml, rewritten
+from flowc.source.foreign_names import foreign_target
 from flowc.source.interpolation import interpolate
 from flowc.source.located import Document, Map
 from flowc.source.secrets import decode_variables
@@ -48,6 +51,9 @@ def decode_stacks(
     if "stacks" not in root:
         stack = _decode_stack(DEFAULT_STACK, root, document.span, document, decoding)
         return {} if stack is None else {DEFAULT_STACK: stack}
+    default = None
+    if is_flowyml(root):
+        root, default = rewritten(root, document.span, decoding)
     fields = decoding.open(root, STACKS, document.span)
     found = {}
     if fields is not None:
@@ -55,7 +61,7 @@ def decode_stacks(
         for name, raw, _, value_at in decoding.entries(root["stacks"], "`stacks`", at):
             stack = _decode_stack(name, raw, value_at, document, decoding)
             if stack is not None:
-                found[name] = stack
+                found[name] = replace(stack, is_default=name == default)
     return found
 
 
@@ -105,6 +111,15 @@ def _target(stack: Fields, decoding: Decoding) -> str | None:
     if not isinstance(raw, str) or raw in TARGET_NAMES:
         written = stack.get("target")
         return None if written is None else TARGET_NAMES[written]
+    foreign = foreign_target(raw)
+    if foreign is not None:
+        decoding.report(
+            codes.UNKNOWN_TARGET,
+            f"`{raw}` {foreign.reason}",
+            stack.value_at("target"),
+            hint=foreign.hint,
+        )
+        return None
     meant = nearest(raw, TARGET_NAMES)
     known = ", ".join(f"`{name}`" for name in TARGET_NAMES)
     decoding.report(

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from flowc.diagnostics import Span, codes
 from flowc.source.fields import Decoding, Fields, describe, nearest
+from flowc.source.foreign_names import foreign_store
 from flowc.source.located import Map
 from flowc.source.secrets import decode_text_or_secret
 from flowc.source.stack_model import StoreSpec
@@ -115,6 +116,11 @@ def _checked(url: str, at: Span, options: dict[str, Json], decoding: Decoding) -
     decoding.diagnostics.conceal(password_of(url))
     if not colon or scheme not in STORE_OPTIONS:
         meant = nearest(scheme, STORE_OPTIONS) if colon else None
+        foreign = foreign_store(scheme) if colon else None
+        if foreign is not None:
+            message = f"`{scheme}` {foreign.reason}"
+            decoding.report(codes.INVALID_WORD, message, at, hint=foreign.hint)
+            return None
         decoding.report(
             codes.INVALID_WORD,
             f"a store is {_FORMS}, not {describe(url)}",

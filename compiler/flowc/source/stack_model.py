@@ -169,4 +169,5 @@ class Stack:
     state_store: StoreSpec | None = None
     artifact_store: StoreSpec | None = None
     blob_api: BlobApi | None = None
+    is_default: bool = False
     working_directory: str | None = None

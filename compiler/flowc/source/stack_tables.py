@@ -91,6 +91,15 @@ STACK = Shape(
         "deploy": Refusal(
             codes.UNKNOWN_KEY, "belongs to a component class", "write it under `plugins`"
         ),
+        **{
+            theirs: Refusal(codes.UNKNOWN_KEY, "is another system's word", f"write `{ours}`")
+            for theirs, ours in (
+                ("orchestrator", "target"),
+                ("executor", "compute"),
+                ("metadata_store", "state_store"),
+                ("container_registry", "registry"),
+            )
+        },
         "working_directory": Refusal(
             codes.UNKNOWN_KEY, "is not a key of a stack", "write `workingDirectory`"
         ),
