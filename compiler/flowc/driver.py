@@ -36,7 +36,7 @@ _NAME_PART = re.compile(r"[^a-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to compile, besides flow and stack.
+    """How to compile, besides flow and stack. ``stacks``: all of the file, for bindings.
 
     ``flow``: the flow's name in its project or else from its file. ``sets``: values for a local
     run only. ``require_values``: variables that a run needs must have a value. ``sole_flow``: the
@@ -50,6 +50,7 @@ class Options:
     branch: str = ""
     environment: Environment | None = None
     bindings: tuple[StepBinding, ...] = ()
+    stacks: Mapping[str, Stack] = field(default_factory=dict)
     sets: Mapping[str, Json] = field(default_factory=dict)
     require_values: bool = True
     sole_flow: bool = False
@@ -132,6 +133,7 @@ def _place(
         branch=options.branch,
         check_values=analysis.whole,
         has_all_routes=options.has_all_routes,
+        stacks=options.stacks,
         diagnostics=found,
     )
 

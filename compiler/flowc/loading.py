@@ -6,8 +6,7 @@ not list has its own, and nothing of the project applies to it unless ``--env`` 
 
 **Stack file.** ``--stack-file``; for a flow of a project ``stack.yaml`` beside the project; else
 ``stack.yaml``, Stepflow's configuration or ``flowyml.yaml``, beside the flow, then in the current
-folder. Two spellings of one in a folder are an error. Without any, the default stack: the
-built-ins, at ``/builtin/{component}`` and ``/{component}``.
+folder. Two spellings in one folder are an error. Without any: the built-ins and nothing else.
 
 **Stack.** ``--stack`` > ``--env`` > ``FLOWC_STACK`` > ``flowc stack use`` >
 ``default_environment`` > the only one of the file > the one called ``default``. An environment's
@@ -85,12 +84,13 @@ class LoadedFlow:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A stack and the environment that chose it, if one did."""
+    """A stack, the environment that chose it, if one did, and all stacks of the file."""
 
     stack: Stack
     environment: Environment | None = None
     has_all_routes: bool = True
     """Whether no route had to be left out, so that a component without one is a finding."""
+    stacks: Mapping[str, Stack] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -357,7 +357,7 @@ class Loader:
             name = sole_stack(stacks, choice.target) or "default"
         if name in stacks:
             complete = stacks[name].file not in self._without_all_routes
-            return Place(stacks[name], environment, complete)
+            return Place(stacks[name], environment, complete, stacks)
         file = next(iter(stacks.values())).file
         place = "and no stack file" if file == DEFAULT_STACK_FILE else f"in `{file}`"
         near = get_close_matches(name, sorted(stacks), n=1)
@@ -388,6 +388,7 @@ class Loader:
             branch=self.branch(project) if project else "",
             environment=place.environment,
             bindings=project.bindings if project else (),
+            stacks=place.stacks,
             require_values=place.environment is not None,
             has_all_routes=place.has_all_routes,
             sole_flow=project is not None and len(project.flows) == 1 and flow.listed,

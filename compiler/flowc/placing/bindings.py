@@ -23,6 +23,7 @@ class Bound:
 
     plugin: At[str] | None = None
     resources: At[str | Needs] | None = None
+    stack: At[str] | None = None
 
 
 def bindings_of(
@@ -45,9 +46,15 @@ def bindings_of(
         wanted = [env.value for env in binding.environments]
         if wanted and environment not in wanted:
             continue
-        plugin = _known_plugin(binding.plugin, stack, diagnostics)
+        plugin = binding.plugin
+        if binding.stack is None:  # or it is looked for there
+            plugin = known_plugin(plugin, stack, diagnostics)
         before = found.get(path, Bound())
-        found[path] = Bound(plugin or before.plugin, binding.resources or before.resources)
+        found[path] = Bound(
+            plugin or before.plugin,
+            binding.resources or before.resources,
+            binding.stack or before.stack,
+        )
     return found
 
 
@@ -67,7 +74,8 @@ def _is_step(program: Program, path: str, binding: StepBinding, diagnostics: Dia
     return False
 
 
-def _known_plugin(plugin: At[str] | None, stack: Stack, diagnostics: Diagnostics) -> At[str] | None:
+def known_plugin(plugin: At[str] | None, stack: Stack, diagnostics: Diagnostics) -> At[str] | None:
+    """Return ``plugin`` if ``stack`` has such a class, None otherwise (reported)."""
     if plugin is None or plugin.value in stack.classes:
         return plugin
     near = get_close_matches(plugin.value, sorted(stack.classes), n=1)

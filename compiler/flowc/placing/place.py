@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from flowc.ir.model import Call, Program, Step
 from flowc.ir.placement import PlacedCall, Placement
 from flowc.passes.declared_schemas import DeclaredSchemas
-from flowc.placing.bindings import Bound, bindings_of
+from flowc.placing.bindings import Bound, bindings_of, known_plugin
 from flowc.placing.check_inputs import check_input
 from flowc.placing.check_preemptible import check_preemptible
 from flowc.placing.fixed_values import Fixed
+from flowc.placing.other_stacks import OtherStacks, qualified_profile
 from flowc.placing.resources import check_requirement, own_needs, resources_of
 from flowc.placing.routing import Routing, compile_stack_routes
 from flowc.placing.variables import LOCAL, Given, VariableRules, resolve_variables
@@ -43,12 +44,14 @@ def place(
     branch: str = "",
     check_values: bool = True,
     has_all_routes: bool = True,
+    stacks: Mapping[str, Stack] | None = None,
 ) -> Placement | None:
     """Return ``program`` placed on ``stack``, or None if a step cannot be (reported).
 
     ``target``: None if it is not known yet; then nothing is refused that some target accepts.
     ``flow``: the name that ``bindings`` call the flow by. ``check_values``: the program is whole,
-    so that what its inputs lack is lacking and not merely unresolved. The other parameters are
+    so that what its inputs lack is lacking and not merely unresolved. ``stacks``: those of the
+    file, which bindings may name. The other parameters are
     those of :class:`flowc.driver.Options`.
     """
     local = target is None or target == LOCAL
@@ -63,6 +66,7 @@ def place(
         routing=compile_stack_routes(stack, has_all_routes, diagnostics),
         fixed=Fixed(variables.known, diagnostics),
         bound=bindings_of(program, flow, name, bindings, stack, diagnostics),
+        others=OtherStacks(stack, stacks or {}, diagnostics),
         local=local,
         check_values=check_values,
         diagnostics=diagnostics,
@@ -72,7 +76,7 @@ def place(
     if not complete:
         return None
     return Placement(
-        stack=stack,
+        stack=placing.others.merged(),
         calls=calls,
         concurrency=concurrency,
         variables=tuple(variables.plan),
@@ -104,6 +108,7 @@ class _Placing:
     routing: Routing
     fixed: Fixed
     bound: Mapping[str, Bound]
+    others: OtherStacks
     local: bool
     check_values: bool
     diagnostics: Diagnostics
@@ -127,23 +132,31 @@ class _Placing:
         bound = self.bound.get(step.path, _UNBOUND)
         timeout = self.fixed.timeout(step.timeout)
         retry = self.fixed.retry(step.retry)
-        wanted = resources_of(step, bound.resources, self.stack, self.fixed)
+        routing = self.routing if bound.stack is None else self.others.routing(bound.stack)
+        if routing is None:
+            return None
+        wanted = resources_of(step, bound.resources, routing.stack, self.fixed)
         if not body.component.value:
             return None  # it could not be read
-        candidates = self.routing.route(body.component, bound.plugin)
+        plugin = known_plugin(bound.plugin, routing.stack, self.diagnostics)
+        candidates = routing.route(body.component, plugin)
         if not candidates:
             return None
         names = dict.fromkeys(candidate.component_class for candidate in candidates)
-        classes = tuple(self.stack.classes[name] for name in names)
+        classes = tuple(routing.stack.classes[name] for name in names)
         if wanted is not None and not self.local:
             check_requirement(step, wanted, classes, self.diagnostics)
+        profile = wanted.profile if wanted else None
+        if bound.stack is not None:
+            candidates, classes = self.others.qualified(bound.stack.value, candidates, classes)
+            profile = qualified_profile(bound.stack.value, profile)
         call = PlacedCall(
             candidates=candidates,
             classes=classes,
             timeout=timeout,
             retry=retry,
             needs=own_needs(wanted, classes),
-            profile=wanted.profile if wanted else None,
+            profile=profile,
         )
         if not self.local:
             check_preemptible(step, call, self.diagnostics)

@@ -281,8 +281,8 @@ class _ProjectDecoder:
                 self._unknown("environment", name.value, name.span, self.environment_spans)
         plugin = fields.located("plugin")
         resources = decode_needs_or_profile(fields, "resources")
-        if not fields.has("plugin") and not fields.has("resources"):
-            fields.report(codes.MISSING_KEY, "a binding needs `plugin` or `resources`")
+        if not any(fields.has(key) for key in ("plugin", "resources", "stack")):
+            fields.report(codes.MISSING_KEY, "a binding needs `plugin`, `resources` or `stack`")
         step = fields.located("step")
         if step is None:
             return None
@@ -293,6 +293,7 @@ class _ProjectDecoder:
             span=fields.at,
             environments=environments,
             plugin=plugin,
+            stack=fields.located("stack"),
             resources=None if resources is None else At(resources, at),
         )
 

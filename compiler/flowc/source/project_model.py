@@ -56,6 +56,7 @@ class StepBinding:
     environments: tuple[At[str], ...] = ()
     plugin: At[str] | None = None
     resources: At[str | Needs] | None = None
+    stack: At[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ BINDING = Shape(
         "step": Key(NAME, required=True),
         "environments": Key(TEXTS),
         "plugin": Key(NAME),
+        "stack": Key(NAME),
         "resources": Key(
             Kind(
                 "the name of a profile, or a mapping of needs",

@@ -83,8 +83,9 @@ def placed() -> Callable[..., Placed]:
             options["bindings"] = decoded.bindings
             if environment is not None:
                 options["environment"] = decoded.environments[environment]
+        chosen = stacks.get("default") or next(iter(stacks.values()))
         placement = place(
-            analysis.program, stacks["default"], diagnostics=diagnostics, flow=name, **options
+            analysis.program, chosen, diagnostics=diagnostics, flow=name, stacks=stacks, **options
         )
         return Placed(placement, diagnostics)
 
