@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 FUNCTION = Path(__file__).with_name("function.py")
 BUCKET = "bucket"
-IMAGE = "units:1"
+DEPLOYED_TO = (
+    "stepfunctions", "lambda", "batch", "iam", "logs", "scheduler", "events",
+    "secretsmanager",
+)  # fmt: skip
+"""Services in which deployments, or tests, make something."""
 
 
 class Session:
@@ -170,9 +174,8 @@ class Aws:
 
     def empty(self) -> None:
         """Take away what a test deployed and stored."""
-        for name in ("stepfunctions", "lambda", "iam", "logs", "scheduler", "events", "batch"):
-            backend = moto_backends(name)
-            backend.reset()
+        for name in DEPLOYED_TO:
+            reset(name)
         client = self.client("s3")
         for one in client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
             client.delete_object(Bucket=BUCKET, Key=one["Key"])
@@ -183,12 +186,17 @@ class Aws:
         return {**environment, "PYTHONPATH": str(CONFORMANCE / "python")}
 
 
-def moto_backends(service: str) -> Any:
-    from moto.backends import get_backend
+def reset(service: str) -> None:
+    """Take away all that one of moto's services has."""
+    if service == "lambda":  # those that start no containers
+        from moto.awslambda_simple.models import lambda_simple_backends as backends
+    elif service == "batch":
+        from moto.batch_simple.models import batch_simple_backends as backends
+    else:
+        from moto.backends import get_backend
 
-    region = "aws" if service == "iam" else REGION
-    found: Any = get_backend(service)[ACCOUNT][region]  # type: ignore[call-overload]
-    return found
+        backends = get_backend(service)  # type: ignore[call-overload]
+    backends[ACCOUNT]["aws" if service == "iam" else REGION].reset()
 
 
 def prepare(endpoint: str) -> None:
