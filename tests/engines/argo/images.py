@@ -23,16 +23,24 @@ from tests.gates.tools import REPOSITORY, cache_directory, fingerprint, locked
 from flowc_shim import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.engines.argo.programs import Programs
 
 PAUSE = "localhost/pause:1"
-UNIT = f"ghcr.io/flowc-dev/flowc-unit:{__version__}"
-"""The image that manifests name where a stack names none: here it is made, not pulled."""
+UNIT = (
+    f"ghcr.io/flowc-dev/flowc-unit:{__version__}",
+    "ghcr.io/acme/forecast-unit:1.0",
+    "ghcr.io/acme/nightly-unit:1.0",
+)
+"""The image that manifests name where a stack names none, and those that the examples' stacks
+name: here one is made, not pulled, with the components of all."""
 
 SHIM = "/opt/flowc"
-COMPONENTS = REPOSITORY / "tests" / "conformance" / "python"
+COMPONENTS = (
+    *sorted((REPOSITORY / "tests" / "conformance" / "python").glob("*.py")),
+    *sorted((REPOSITORY / "examples").glob("*/*_components.py")),
+)
 NOT_NEEDED = frozenset(
     {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3"}
 )
@@ -54,8 +62,8 @@ def archives(programs: Programs) -> list[Path]:
         layer.text("/etc/passwd", ACCOUNTS)
 
     return [
-        _archive(PAUSE, [pause], lambda layer: layer.add(pause, "/pause"), ["/pause"]),
-        _archive(argoexec_name(programs.argo_version), [executor], argoexec, ["argoexec"]),
+        _archive([PAUSE], [pause], lambda layer: layer.add(pause, "/pause"), ["/pause"]),
+        _archive([argoexec_name(programs.argo_version)], [executor], argoexec, ["argoexec"]),
         _archive(UNIT, _unit_sources(), _unit, ["flowc-shim"]),
     ]
 
@@ -112,9 +120,9 @@ class Layer:
 
 
 def _archive(
-    name: str, sources: list[Path], fill: Callable[[Layer], None], command: list[str]
+    names: Sequence[str], sources: list[Path], fill: Callable[[Layer], None], command: list[str]
 ) -> Path:
-    key = fingerprint(sources, name, sys.version, sys.base_prefix)
+    key = fingerprint(sources, *names, sys.version, sys.base_prefix)
     here = cache_directory() / "argo-engine-images" / key
     path = here / "image.tar"
     with locked(here / "lock"):
@@ -122,12 +130,12 @@ def _archive(
             layer = here / "layer.tar"
             with tarfile.open(layer, "w") as tar:
                 fill(Layer(tar))
-            _write(path, name, layer, command)
+            _write(path, names, layer, command)
             layer.unlink()
     return path
 
 
-def _write(path: Path, name: str, layer: Path, command: list[str]) -> None:
+def _write(path: Path, names: Sequence[str], layer: Path, command: list[str]) -> None:
     digest = hashlib.sha256(layer.read_bytes()).hexdigest()
     config = json.dumps(
         {
@@ -140,7 +148,9 @@ def _write(path: Path, name: str, layer: Path, command: list[str]) -> None:
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
         }
     )
-    manifest = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}])
+    manifest = json.dumps(
+        [{"Config": "config.json", "RepoTags": list(names), "Layers": ["layer.tar"]}]
+    )
     unfinished = path.with_suffix(".new")
     with tarfile.open(unfinished, "w") as archive:
         for file, text in (("config.json", config), ("manifest.json", manifest)):
@@ -161,19 +171,19 @@ def _unit_sources() -> list[Path]:
         Path(__file__),
         shim / "pyproject.toml",
         *sorted(shim.glob("flowc_shim/**/*.py")),
-        *sorted(COMPONENTS.glob("*.py")),
+        *COMPONENTS,
     ]
 
 
 def _unit(layer: Layer) -> None:
-    """Python, its libraries, the shim with its dependencies, and the conformance components."""
+    """Python with its libraries, the shim with its dependencies, and the tests' components."""
     installed = cache_directory() / "argo-engine-images" / "shim"
     shutil.rmtree(installed, ignore_errors=True)
     wheel = f"{REPOSITORY / 'runtime_shim'}[objectstore]"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(installed), wheel]
     subprocess.run(pip, check=True, timeout=600)
     shutil.rmtree(installed / "bin")
-    for file in COMPONENTS.glob("*.py"):
+    for file in COMPONENTS:
         shutil.copy(file, installed)
     # The root of a unit's container is read-only: what is not compiled now never is.
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(installed)], check=True)
