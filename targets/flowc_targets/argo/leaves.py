@@ -92,6 +92,13 @@ def _longest(budget: Budget) -> float:
     return max(budget.wait(1), budget.wait(budget.max))
 
 
+STATUS = (
+    "{{=workflow.failures contains 'workflow shutdown with strategy: ' "
+    "? 'Stopped' : workflow.status}}"
+)
+"""What became of a Workflow, in its exit handler: there one that was stopped is plainly ``Failed``,
+and only the words about its nodes tell (``applyExecutionControl``)."""
+
 _COMMANDS = {"run": "run-unit", "open": "run-unit", "conclude": "conclude", "finish": "finish"}
 _LIGHT_RETRY = engine_retry(DEFAULT_RETRY)
 
@@ -209,7 +216,7 @@ def _arguments(leaf: LeafClass, digest: str) -> list[str]:
     elif leaf.kind == "ask":
         arguments.append("--ask={{inputs.parameters.unit}}")
     elif leaf.kind in ("conclude", "finish"):
-        arguments.append("--status={{workflow.status}}")
+        arguments.append(f"--status={STATUS}")
     if leaf.scoped:
         arguments.append("--scope={{inputs.parameters.scope}}")
     for name in settle_parameters(leaf.settles):

@@ -37,7 +37,7 @@ from flowc_shim.contract.policies import Budget, Retry
 from flowc_shim.runner.plans import parse_plan
 from flowc_shim.runner.runtime import LONGEST_HELD_WAIT
 from flowc_targets.argo import TARGET
-from flowc_targets.argo.leaves import HELD_WAIT, engine_retry
+from flowc_targets.argo.leaves import HELD_WAIT, STATUS, engine_retry
 from flowc_targets.argo.limits import PLAN_READABLE_BYTES
 from flowc_targets.argo.sizes import deepest, template_bytes
 
@@ -268,7 +268,7 @@ def test_the_shim_is_asked_what_it_understands() -> None:
     ]
     assert found["finish"]["container"]["args"][2:] == [
         "--run={{workflow.uid}}",
-        "--status={{workflow.status}}",
+        f"--status={STATUS}",
     ]
 
 

@@ -19,6 +19,7 @@ from tests.targets.argo.test_dag_rules import HANDLED_HEAVY, HANDLED_LEAF, HANDL
 from flowc_shim.__main__ import main
 from flowc_shim.runner.journal import Journal
 from flowc_shim.stores.open import open_store
+from flowc_targets.argo.leaves import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -50,7 +51,7 @@ class Cluster:
         }
         self.pods = 0
         self.run = Run(self.templates, self.ends)
-        self.globals["workflow.status"] = self.run.phase
+        self.globals[STATUS.strip("{}")] = self.run.phase
         phase, _ = self.ends(Pod(self.spec["onExit"], {}))
         self.phase = phase if self.run.phase == "Succeeded" else self.run.phase
 
