@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.engines.argo.api import connect
+from tests.engines.argo.cgroups import remove_cgroup
 from tests.engines.argo.control_plane import free_address, start_control_plane
 from tests.engines.argo.controller import install_argo, start_controller, start_server
 from tests.engines.argo.images import archives
@@ -144,6 +145,7 @@ def down() -> None:
     for process in processes_that_name(str(found.folder)):
         process.end()
     remove_mounts(found.folder)
+    remove_cgroup(found.folder.name)
     shutil.rmtree(found.folder, ignore_errors=True)
     state_file().unlink(missing_ok=True)
 

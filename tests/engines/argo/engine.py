@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,16 +35,25 @@ class Result:
         return str(self.workflow["metadata"]["uid"])
 
     @property
+    def status(self) -> Document:
+        """Empty before the controller looked at it."""
+        return self.workflow.get("status") or {}
+
+    @property
     def phase(self) -> str:
-        return str(self.workflow["status"]["phase"])
+        return str(self.status.get("phase") or "")
 
     @property
     def nodes(self) -> list[Document]:
-        return list(self.workflow["status"].get("nodes", {}).values())
+        """Its nodes; those of a large Workflow are packed (``util/file``'s gzip of the map)."""
+        packed = self.status.get("compressedNodes")
+        if packed:
+            return list(json.loads(gzip.decompress(base64.b64decode(packed))).values())
+        return list(self.status.get("nodes", {}).values())
 
     def report(self) -> str:
         """What there is to see of it, for a test that failed."""
-        message = self.workflow["status"].get("message", "")
+        message = self.status.get("message", "")
         lines = [f"{self.workflow['metadata']['name']}: {self.phase} {message}"]
         for node in sorted(self.nodes, key=lambda n: (n.get("startedAt") or "", n["name"])):
             lines.append(
@@ -122,9 +134,9 @@ class ArgoEngine:
     def _taken_up(self, name: str) -> Document:
         end = time.monotonic() + TAKEN_UP_SECONDS
         while True:
-            status: Document = self.get(name).get("status") or {}
-            if status.get("phase"):
-                return status
+            found = Result(self.get(name))
+            if found.phase:
+                return found.status
             if time.monotonic() > end:
                 raise TimeoutError(f"the controller does not look at {name}")
             time.sleep(0.1)
@@ -133,6 +145,10 @@ class ArgoEngine:
         """Return a Workflow."""
         found: Document = self.client.get(Workflow, name, namespace=self.namespace).to_dict()
         return found
+
+    def phase(self, name: str) -> str:
+        """Return the phase of a Workflow, empty while it has none."""
+        return Result(self.get(name)).phase
 
     def exists(self, name: str) -> bool:
         """Whether there is a Workflow of this name."""
@@ -149,7 +165,7 @@ class ArgoEngine:
         end = time.monotonic() + seconds
         while True:
             found = Result(self.get(name))
-            if (found.workflow.get("status") or {}).get("phase") in ENDED:
+            if found.phase in ENDED:
                 return found
             if time.monotonic() > end:
                 raise TimeoutError(f"not within {seconds:g} s\n{found.report()}")

@@ -18,6 +18,7 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import certifi
 from tests.gates.tools import REPOSITORY, cache_directory, fingerprint, locked
 
 from flowc_shim import __version__
@@ -204,6 +205,8 @@ def _unit(layer: Layer) -> None:
     for name in ("python3", "python"):
         layer.link(f"/usr/local/bin/{name}", str(interpreter))
     layer.text("/etc/passwd", ACCOUNTS)
+    # without any, the object stores' client does not even open plain HTTP
+    layer.add(Path(certifi.where()), "/etc/ssl/certs/ca-certificates.crt")
     layer.folder("/tmp", 0o1777)
     shutil.rmtree(installed)
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.engines.argo.cgroups import make_cgroup
 from tests.engines.argo.images import PAUSE
 from tests.engines.argo.processes import Process, processes_that_name, start, wait_until
 from tests.gates.tools import missing, required_tool
@@ -97,6 +98,7 @@ def _kubelet(folder: Path, address: str, programs: Programs) -> Process:
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
         "cgroupDriver": "cgroupfs",
+        "cgroupRoot": make_cgroup(folder.name),
         "enforceNodeAllocatable": [],
         "failCgroupV1": False,
         "failSwapOn": False,

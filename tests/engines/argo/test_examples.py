@@ -186,9 +186,9 @@ def test_example(
     )
     client = boto3.client("s3", endpoint_url=s3, region_name="eu-west-1", **_boto())
     bucket = store.removeprefix("s3://").partition("/")[0]
-    client.create_bucket(
-        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
+    if bucket not in [found["Name"] for found in client.list_buckets()["Buckets"]]:
+        region = {"LocationConstraint": "eu-west-1"}
+        client.create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
     for name, value in {**CREDENTIALS, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": s3}.items():
         monkeypatch.setenv(name, value)
     with ExitStack() as stack:
