@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.docs.page_examples import Example, examples_of
 
-from flowc.cli.app import app
+from flowc.cli.deploy_app import app
 from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, compile_flow
 from flowc.source.decode_flow import decode_flow

@@ -44,6 +44,7 @@ def _guarded() -> int:
 def _run() -> int:
     import click
 
+    import flowc.cli.deploy_app  # noqa: F401 (adds its commands)
     from flowc.cli.app import app
 
     try:

@@ -57,5 +57,8 @@ class StateStore(Protocol):
     def delete_run(self, run_prefix: str) -> int:
         """Delete every key below ``run_prefix`` (retention); returns how many."""
 
+    def delete(self, key: str) -> None:
+        """Delete one key if it is there (helpers only: plans that nobody needs)."""
+
     def close(self) -> None:
         """Give back connections and threads."""

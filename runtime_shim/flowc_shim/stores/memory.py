@@ -70,6 +70,11 @@ class MemoryStore:
                 del self._entries[key]
         return len(doomed)
 
+    def delete(self, key: str) -> None:
+        """Delete ``key`` if it is there."""
+        with self._lock:
+            self._entries.pop(check_key(key), None)
+
     def close(self) -> None:
         """Nothing to give back."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import obstore
@@ -115,6 +115,12 @@ class ObjectsStore:
                 except FileNotFoundError:
                     continue  # somebody else deletes the same run; see what is left
         raise StoreUnavailable(f"{self.url}: {start} is still being written to")
+
+    def delete(self, key: str) -> None:
+        """Delete ``key`` if it is there; raises StoreUnavailable."""
+        check_key(key)
+        with self._asked(), suppress(FileNotFoundError):
+            obstore.delete(self._reads, [key])
 
     def close(self) -> None:
         """End the reading threads; connections end with the object."""

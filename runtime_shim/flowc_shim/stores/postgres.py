@@ -103,6 +103,11 @@ class PostgresStore:
         """Delete every key below ``run_prefix``; returns how many; raises StoreUnavailable."""
         return int(self._write("delete_between(%s, %s)", *key_range(below_run(run_prefix))))
 
+    def delete(self, key: str) -> None:
+        """Delete ``key`` if it is there; raises StoreUnavailable."""
+        # no key has a character before "!": the range holds this one only
+        self._write("delete_between(%s, %s)", check_key(key), f"{key} ")
+
     def close(self) -> None:
         """Close the connections; later calls raise StoreUnavailable."""
         self._connections.close()

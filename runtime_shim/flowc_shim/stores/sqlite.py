@@ -101,6 +101,11 @@ class SqliteStore:
         with self._connection() as database:
             return database.execute(statement, key_range(below_run(run_prefix))).rowcount
 
+    def delete(self, key: str) -> None:
+        """Delete ``key`` if it is there; raises StoreUnavailable."""
+        with self._connection() as database:
+            database.execute("DELETE FROM flowc_keys WHERE key = ?", (check_key(key),))
+
     def close(self) -> None:
         """Close the file; later calls raise StoreUnavailable."""
         with self._lock:

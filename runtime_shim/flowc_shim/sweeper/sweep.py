@@ -27,7 +27,7 @@ from flowc_shim.stores.commit import land
 from flowc_shim.sweeper.api import Engine, EngineEnd, EngineUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from flowc_shim.contract.json_types import Json
     from flowc_shim.contract.plan import Plan
@@ -179,3 +179,21 @@ def _forget_name(store: StateStore, name: str) -> None:
         if body is not None and store.read(keys.header_key(json.loads(body)["run"])) is not None:
             return
     store.delete_run(prefix)
+
+
+def forget_all(store: StateStore, deployment: str, plans: Sequence[str]) -> int:
+    """Delete everything that is stored about a deployment without unfinished runs; how many runs.
+
+    ``plans``: the digests of its plans. What lists the rest goes last: it may be done again.
+    """
+    prefix = keys.deployment_prefix(deployment)
+    runs = list(dict.fromkeys([*_below(store, f"{prefix}/runs"), *_below(store, f"{prefix}/open")]))
+    for run in runs:
+        name = str(Journal(store, run).header().get("name") or "")
+        store.delete_run(keys.run_prefix(run))
+        if name:
+            _forget_name(store, name)
+    for digest in plans:
+        store.delete(plan_key(digest))
+    store.delete_run(prefix)
+    return len(runs)

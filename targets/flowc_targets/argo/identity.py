@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ROLE = "flowc.dev/role"
 """A label: what a CronWorkflow of flowc is for, ``schedule`` or ``sweeper``."""
 
+PLAN = "flowc.dev/plan"
+"""A label: how the digest of the plan begins that an object is of."""
+
 Document = dict[str, Any]
 
 
@@ -49,7 +52,8 @@ def labels_of(compilation: Compilation) -> dict[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
-def metadata(compilation: Compilation, name: str, role: str = "") -> Document:
-    """Return the metadata of an object of the flow; ``role``: the label for that, if it has one."""
-    labels = labels_of(compilation) | ({ROLE: role} if role else {})
+def metadata(compilation: Compilation, name: str, role: str = "", plan: str = "") -> Document:
+    """Return the metadata of an object of the flow; ``role``, ``plan``: labels, if it has them."""
+    more = {ROLE: role, PLAN: plan[:8]}
+    labels = labels_of(compilation) | {key: value for key, value in more.items() if value}
     return {"name": name, "namespace": namespace_in(compilation), "labels": labels}

@@ -14,7 +14,7 @@ from flowc_targets.argo.accounts import REPORT_RESULTS, account
 from flowc_targets.argo.classes.manifests import class_files
 from flowc_targets.argo.dags import ENTRY, Dags, build_dags
 from flowc_targets.argo.exit_handler import add_exit_handler
-from flowc_targets.argo.identity import base_name, labels_of, metadata, plan_name
+from flowc_targets.argo.identity import PLAN, base_name, labels_of, metadata, plan_name
 from flowc_targets.argo.leaves import leaf_template
 from flowc_targets.argo.limits import PLAN_READABLE_BYTES, RUN_GRACE_SECONDS
 from flowc_targets.argo.pods import (
@@ -64,7 +64,7 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
     exit_handler = add_exit_handler(dags)
     leaves = list(dags.leaves)
     labels = labels_of(compilation)
-    version = {**labels, "flowc.dev/plan": compilation.plan.digest[:8]}
+    version = {**labels, PLAN: compilation.plan.digest[:8]}
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "WorkflowTemplate",
@@ -114,7 +114,7 @@ def plan_config_map(compilation: Compilation) -> Document:
     config_map: Document = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata(compilation, plan_name(compilation)),
+        "metadata": metadata(compilation, plan_name(compilation), plan=compilation.plan.digest),
         "immutable": True,
     }
     plan = compilation.plan.to_json()

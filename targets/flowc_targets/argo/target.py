@@ -10,6 +10,7 @@ from flowc_targets.argo.limits import LIMITS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc.deploy.provider import Deployer
     from flowc.diagnostics import Diagnostics
     from flowc.source.stack_model import Stack
     from flowc.target import Compilation, FeatureSupport
@@ -45,6 +46,13 @@ class ArgoTarget:
         from flowc_targets.argo.manifests import manifests
 
         return manifests(compilation)
+
+    @property
+    def deployer(self) -> Deployer:
+        """Return how flows are deployed to a cluster."""
+        from flowc_targets.argo.deploy.deployer import ArgoDeployer
+
+        return ArgoDeployer()
 
 
 TARGET = ArgoTarget()

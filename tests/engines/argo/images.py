@@ -204,6 +204,9 @@ def _unit(layer: Layer) -> None:
     layer.add(shell, "/bin/sh")
     for name in ("python3", "python"):
         layer.link(f"/usr/local/bin/{name}", str(interpreter))
+    authorities = Path("/etc/ssl/certs/ca-certificates.crt")
+    if authorities.exists():  # clients of object stores refuse to be made without any
+        layer.add(authorities)
     layer.text("/etc/passwd", ACCOUNTS)
     # without any, the object stores' client does not even open plain HTTP
     layer.add(Path(certifi.where()), "/etc/ssl/certs/ca-certificates.crt")

@@ -37,6 +37,9 @@ class Passing:
     def list(self, prefix: str) -> Iterable[str]:
         return self.inner.list(prefix)
 
+    def delete(self, key: str) -> None:
+        self.inner.delete(key)
+
     def delete_run(self, run_prefix: str) -> int:
         return self.inner.delete_run(run_prefix)
 

@@ -96,6 +96,15 @@ def test_lists_are_in_order_and_only_below_the_prefix(store: StateStore) -> None
     assert [*store.list("nothing")] == []
 
 
+def test_one_key_is_deleted_and_no_other(store: StateStore) -> None:
+    for key in ["plans/a", "plans/a-b", "plans/b"]:
+        store.create(key, b"x")
+    store.delete("plans/a")
+    store.delete("plans/a")
+    assert [*store.list("plans")] == ["plans/a-b", "plans/b"]
+    assert store.create("plans/a", b"again") is True
+
+
 def test_a_run_is_deleted_and_only_that_run(store: StateStore) -> None:
     for key in ["runs/1/a", "runs/1/b/c", "runs/10/a", "runs/2/a"]:
         store.create(key, b"x")

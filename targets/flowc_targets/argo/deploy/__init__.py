@@ -1,0 +1,1 @@
+"""Deploying to Kubernetes: server-side apply of documents, and looking at Workflows."""

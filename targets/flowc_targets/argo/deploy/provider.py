@@ -1,0 +1,158 @@
+"""A connection to one deployment in one namespace: observe, apply, delete, and ask about runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.deploy.model import Observed, Ref
+from flowc.deploy.provider import DeployError
+from flowc_targets._shared.names import object_name
+from flowc_targets.argo.deploy.comparable import comparable, edited, surplus
+from flowc_targets.argo.deploy.connection import APPLY, MERGE
+from flowc_targets.argo.deploy.kinds import KINDS, MANAGED_BY, MANAGER, NAME
+from flowc_targets.argo.deploy.needed import Needed
+from flowc_targets.argo.deploy.preflight import preflight
+from flowc_targets.argo.deploy.workflows import Workflows
+from flowc_targets.argo.identity import PLAN
+from flowc_targets.argo.limits import OBJECT_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from flowc.deploy.model import Address, Change, Desired
+    from flowc.deploy.provider import EngineRun, LogLine, Problem, RunState, Start
+    from flowc_targets.argo.deploy.connection import Connection
+    from flowc_targets.argo.deploy.kinds import Document
+
+
+class ArgoProvider:
+    """Implements :class:`flowc.deploy.provider.Provider` on Kubernetes."""
+
+    def __init__(self, connection: Connection, address: Address, namespace: str) -> None:
+        self.place = f"namespace {namespace} of {connection.server}"
+        self.name = object_name(address.name, OBJECT_NAME)
+        self._connection = connection
+        self._namespace = namespace
+        self._workflows = Workflows(connection, namespace, self.name)
+
+    def preflight(self, desired: Sequence[Desired]) -> tuple[Problem, ...]:
+        """Return everything that would keep ``desired`` from being written or from running."""
+        return preflight(self._connection, self._namespace, desired)
+
+    # objects
+
+    def observe(self, desired: Sequence[Desired]) -> tuple[Observed, ...]:
+        """Return every object of the deployment, and those that have a desired object's name."""
+        live = dict(self._labelled())
+        for one in desired:
+            if one.ref not in live:
+                found = self._connection.get(self._path(one.ref))
+                if found is not None:
+                    self._refuse_of_others(one.ref, found)
+                    live[one.ref] = {**found, "kind": one.ref.kind}
+        needed = Needed.of(self._workflows.unfinished()) if live else Needed()
+        wanted = {one.ref: one.body for one in desired}
+        return tuple(
+            _observed(ref, document, wanted.get(ref, {}), needed) for ref, document in live.items()
+        )
+
+    def _labelled(self) -> Iterator[tuple[Ref, Document]]:
+        selector = f"{MANAGED_BY}={MANAGER},{NAME}={self.name}"
+        for kind, facts in KINDS.items():
+            try:
+                for document in self._connection.list(facts.path(self._namespace), selector):
+                    name = document["metadata"]["name"]
+                    yield Ref(kind, name), {"apiVersion": facts.api, **document, "kind": kind}
+            except DeployError:
+                # kinds that no flow needs may be forbidden to whoever deploys here
+                if facts.always:
+                    raise
+
+    def _refuse_of_others(self, ref: Ref, live: Document) -> None:
+        labels = live["metadata"].get("labels") or {}
+        owner = labels.get(NAME) if labels.get(MANAGED_BY) == MANAGER else None
+        if owner is not None and owner != self.name:
+            raise DeployError(
+                f"{ref} in {self.place} belongs to the deployment `{owner}`",
+                "rename the flow, or take the other one down with `flowc undeploy`",
+            )
+
+    def apply(self, change: Change) -> None:
+        """Write the object by server-side apply, and take away what hands added to it."""
+        assert change.desired is not None
+        ref, body = change.ref, dict(change.desired.body)
+        path = self._path(ref)
+        live = self._connection.write(
+            "PATCH", path, body, content=APPLY, params={"fieldManager": MANAGER, "force": "true"}
+        )
+        patch = surplus(comparable({**live, "kind": ref.kind}, body), body)
+        if patch:
+            params = {"fieldManager": MANAGER}
+            self._connection.write("PATCH", path, patch, content=MERGE, params=params)
+
+    def delete(self, change: Change) -> None:
+        """Delete the object; gone already is fine."""
+        answer = self._connection.ask(
+            "DELETE", self._path(change.ref), document={"propagationPolicy": "Background"}
+        )
+        if answer.status != 404:
+            self._connection.expect(answer, f"delete {change.ref}")
+
+    def _path(self, ref: Ref) -> str:
+        return KINDS[ref.kind].path(self._namespace, ref.name)
+
+    # runs
+
+    def start(self, start: Start) -> EngineRun:
+        """Start a run of what is deployed."""
+        return self._workflows.start(start)
+
+    def runs(self, keep: Iterable[RunState] = ()) -> Iterator[EngineRun]:
+        """Return the runs that Argo still knows, newest first."""
+        return self._workflows.runs(frozenset(keep))
+
+    def run(self, key_or_name: str) -> EngineRun | None:
+        """Return one run, by uid or name."""
+        return self._workflows.run(key_or_name)
+
+    def stop(self, run: EngineRun) -> None:
+        """Ask Argo to stop a run: its exit handler records that."""
+        self._workflows.stop(run)
+
+    def logs(self, run: EngineRun, units: Sequence[str], follow: bool) -> Iterator[LogLine]:
+        """Yield what the pods of a run printed, as long as they are there."""
+        from flowc_targets.argo.deploy.logs import logs
+
+        return logs(self._connection, self._namespace, self._workflows, run, units, follow)
+
+    # schedules
+
+    def suspended(self) -> bool:
+        """Whether the schedules are suspended: all of them, and there are any."""
+        found = list(self._schedules())
+        return bool(found) and all(one.get("spec", {}).get("suspend") for one in found)
+
+    def suspend(self, on: bool) -> None:
+        """Suspend the schedules, or let them go on."""
+        for one in self._schedules():
+            path = KINDS["CronWorkflow"].path(self._namespace, one["metadata"]["name"])
+            params = {"fieldManager": f"{MANAGER}-suspend"}
+            patch = {"spec": {"suspend": on}}
+            self._connection.write("PATCH", path, patch, content=MERGE, params=params)
+
+    def _schedules(self) -> Iterator[Document]:
+        selector = f"{MANAGED_BY}={MANAGER},{NAME}={self.name},flowc.dev/role=schedule"
+        path = KINDS["CronWorkflow"].path(self._namespace)
+        return self._connection.list(path, selector)
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._connection.close()
+
+
+def _observed(ref: Ref, live: Document, desired: object, needed: Needed) -> Observed:
+    body = desired if isinstance(desired, dict) else {}
+    plan = str((live["metadata"].get("labels") or {}).get(PLAN, ""))
+    return Observed(
+        ref, comparable(live, body), plan, edited(live), needed.reason(ref.kind, live, plan)
+    )

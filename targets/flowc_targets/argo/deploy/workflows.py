@@ -1,0 +1,175 @@
+"""Runs as Argo knows them: Workflows, found by label, by name and by uid."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from flowc.deploy.provider import DeployError, EngineRun, RunState
+from flowc_targets.argo.deploy.connection import MERGE
+from flowc_targets.argo.deploy.kinds import ARGO, MANAGED_BY, MANAGER, NAME, WORKFLOWS
+from flowc_targets.argo.identity import PLAN
+from flowc_targets.argo.schedules import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.deploy.provider import Start
+    from flowc_targets.argo.deploy.connection import Connection
+    from flowc_targets.argo.deploy.kinds import Document
+
+COMPLETED = "workflows.argoproj.io/completed"
+TEMPLATE = "workflows.argoproj.io/workflow-template"
+CRON = "workflows.argoproj.io/cron-workflow"
+SCHEDULED = "workflows.argoproj.io/scheduled-time"
+INPUT_DIGEST = "flowc.dev/input"
+TAGS = "flowc.dev/tags"
+STOP = "Stop"
+"""How Argo calls the way of stopping that still runs the exit handler."""
+
+_STATES = {
+    "": RunState.PENDING,
+    "Pending": RunState.PENDING,
+    "Running": RunState.RUNNING,
+    "Succeeded": RunState.SUCCEEDED,
+    "Failed": RunState.FAILED,
+    "Error": RunState.FAILED,
+}
+
+
+class Workflows:
+    """The Workflows of one deployment."""
+
+    def __init__(self, connection: Connection, namespace: str, name: str) -> None:
+        self._connection = connection
+        self._namespace = namespace
+        self._name = name
+
+    def start(self, start: Start) -> EngineRun:
+        """Create a Workflow from the template; a name that exists is the run that it had."""
+        document = self._document(start)
+        path = WORKFLOWS.path(self._namespace)
+        answer = self._connection.ask("POST", path, document=document, tries=1)
+        if answer.status == 409:
+            return self._existing(start)
+        if answer.status < 400:
+            return engine_run(answer.body)
+        # whether it is there is known only by looking: the answer may have been lost
+        found = self._connection.get(WORKFLOWS.path(self._namespace, start.name))
+        if found is not None:
+            return self._existing(start)
+        return engine_run(self._connection.expect(answer, f"create {path}"))
+
+    def _existing(self, start: Start) -> EngineRun:
+        found = self._connection.get(WORKFLOWS.path(self._namespace, start.name))
+        if found is None:
+            raise DeployError(
+                f"run {start.name} was deleted while it was started", "start it again"
+            )
+        notes = found["metadata"].get("annotations") or {}
+        if notes.get(INPUT_DIGEST) not in (None, input_digest(start)):
+            raise DeployError(
+                f"run {start.name} exists, and was started with another input",
+                "use another `--idempotency-key`",
+            )
+        return engine_run(found)
+
+    def _document(self, start: Start) -> Document:
+        trigger = {"inputKey": start.input_key} if start.input_key else None
+        notes = {INPUT_DIGEST: input_digest(start)}
+        if start.tags:
+            notes[TAGS] = json.dumps(list(start.tags), ensure_ascii=False)
+        parameters = [{"name": "input", "value": escaped(start.input or "null")}]
+        if trigger is not None:
+            parameters.append({"name": "trigger", "value": escaped(json.dumps(trigger))})
+        return {
+            "apiVersion": ARGO,
+            "kind": "Workflow",
+            "metadata": {
+                "name": start.name,
+                "namespace": self._namespace,
+                "labels": {MANAGED_BY: MANAGER, NAME: self._name, TEMPLATE: self._name},
+                "annotations": notes,
+            },
+            "spec": {
+                "workflowTemplateRef": {"name": self._name},
+                "arguments": {"parameters": parameters},
+            },
+        }
+
+    def _all(self, selector: str = "") -> Iterator[Document]:
+        wanted = f"{NAME}={self._name}" + (f",{selector}" if selector else "")
+        return self._connection.list(WORKFLOWS.path(self._namespace), wanted)
+
+    def unfinished(self) -> Iterator[Document]:
+        """Yield the Workflows that are not finished, those without any label as well.
+
+        One that was just submitted by hand has labels only once Argo has looked at it.
+        """
+        path = WORKFLOWS.path(self._namespace)
+        for document in self._connection.list(path, f"{COMPLETED}!=true"):
+            template = (document.get("spec") or {}).get("workflowTemplateRef") or {}
+            if template.get("name") == self._name:
+                yield document
+
+    def runs(self, keep: frozenset[RunState]) -> Iterator[EngineRun]:
+        """Yield the runs of these states (of all, if none is given), newest first."""
+        # the sweeper's own Workflows have another name
+        found = [engine_run(document) for document in self._all()]
+        for run in sorted(found, key=lambda run: -(run.started or 0)):
+            if not keep or run.state in keep:
+                yield run
+
+    def run(self, key_or_name: str) -> EngineRun | None:
+        """Return the run of that name or uid."""
+        found = self._connection.get(WORKFLOWS.path(self._namespace, key_or_name))
+        if found is not None:
+            return engine_run(found)
+        same = [one for one in self._all() if one["metadata"].get("uid") == key_or_name]
+        return engine_run(same[0]) if same else None
+
+    def read(self, run: EngineRun) -> Document | None:
+        """Return the Workflow of a run; None if it is gone, and its name another run's."""
+        found = self._connection.get(WORKFLOWS.path(self._namespace, run.name))
+        return found if found is not None and found["metadata"]["uid"] == run.key else None
+
+    def stop(self, run: EngineRun) -> None:
+        """Ask Argo to stop the run, which then runs its exit handler; ended already is fine."""
+        if self.read(run) is None:
+            return
+        # the uid keeps the patch off another run that has taken the name
+        patch = {"metadata": {"uid": run.key}, "spec": {"shutdown": STOP}}
+        path = WORKFLOWS.path(self._namespace, run.name)
+        params = {"fieldManager": MANAGER}
+        self._connection.write("PATCH", path, patch, content=MERGE, params=params)
+
+
+def input_digest(start: Start) -> str:
+    """Return what tells whether two starts of one name ask for the same."""
+    return hashlib.sha256(f"{start.input}\0{start.input_key}".encode()).hexdigest()[:16]
+
+
+def engine_run(document: Document) -> EngineRun:
+    """Return what a Workflow says of itself."""
+    metadata, status = document["metadata"], document.get("status") or {}
+    notes, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+    state = _STATES.get(status.get("phase") or "", RunState.RUNNING)
+    if state is RunState.FAILED and (document.get("spec") or {}).get("shutdown"):
+        state = RunState.STOPPED
+    return EngineRun(
+        key=metadata["uid"],
+        name=metadata["name"],
+        state=state,
+        started=_seconds(status.get("startedAt") or metadata.get("creationTimestamp")),
+        ended=_seconds(status.get("finishedAt")),
+        plan=labels.get(PLAN, ""),
+        message=status.get("message") or "",
+        tags=tuple(json.loads(notes.get(TAGS, "[]"))),
+        scheduled=notes.get(SCHEDULED, "") if CRON in labels else "",
+    )
+
+
+def _seconds(text: str | None) -> float | None:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else None
