@@ -144,7 +144,8 @@ def _compilation(
     flow = options.flow or program.name or "flow"
     shared = shared_name(flow, options)
     placement = replace(placement, endpoints=target.endpoints(placement.stack, shared))
-    layout = build_layout(program, placement, options.granularity)
+    pass_seconds = target.limits.get("pass_seconds")
+    layout = build_layout(program, placement, options.granularity, pass_seconds)
     routes = plan_routes(program, placement)
     plan = build_plan(
         program, placement, layout, routes,

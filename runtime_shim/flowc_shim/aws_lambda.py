@@ -15,7 +15,10 @@ from typing import Any
 
 from flowc_shim.contract.verdict import Status
 from flowc_shim.runner.commands import Request, perform
-from flowc_shim.runner.session import RUN_NAME, open_session
+from flowc_shim.runner.session import RUN_NAME, TURN_SECONDS, open_session
+
+LONGEST_TURN = 7 * 60
+"""Seconds after which a unit that runs many passes hands back: a function has 15 minutes in all."""
 
 WORKS_FOR = "flowc works for "
 """How the line begins that says whose the output is that follows; a JSON object is behind it."""
@@ -46,7 +49,8 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     """
     from flowc_shim.runner.plans import PlanProblem
 
-    environ = {**os.environ, RUN_NAME: str(event.get("name") or event["run"])}
+    environ = {TURN_SECONDS: str(LONGEST_TURN), **os.environ}
+    environ[RUN_NAME] = str(event.get("name") or event["run"])
     request = Request(
         command=event["op"],
         unit=event.get("unit"),

@@ -20,6 +20,7 @@ from flowc.source.decode_stack import decode_stacks
 from flowc.source.stack_model import StoreSpec
 from flowc.source.yaml_reader import read
 from flowc.targets import find_target
+from flowc_shim.contract.plan import PlanLoop, PlanWhile
 from flowc_shim.runner.journal import Journal
 from flowc_shim.stores.open import open_store
 
@@ -88,9 +89,18 @@ def _outcomes(
         if record is not None:
             place = ".".join(map(str, indices))
             out[f"{path}[{place}]" if indices else path] = record.outcome.value
-        loop = journal.loop(indices, path) if path in plan.scope_steps else None
-        for index in range(loop.count if loop else 0):
+        for index in range(_times(plan, journal, path, indices)):
             _outcomes(plan, journal, path, (*indices, index), out)
+
+
+def _times(plan: Plan, journal: Journal, path: str, indices: tuple[int, ...]) -> int:
+    """How many items or passes the step at a place has."""
+    body = plan.steps[path].body
+    if isinstance(body, PlanWhile):
+        latest = journal.latest_state(indices, path, body.max_iterations)
+        return 0 if latest is None else latest.number + 1
+    loop = journal.loop(indices, path) if isinstance(body, PlanLoop) else None
+    return loop.count if loop else 0
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import Call, Program, Step
+from flowc.ir.model import Call, Program, Step, While
 from flowc.ir.placement import IN_CONTAINER
-from flowc_shim.contract.plan import Plan, PlanCall, PlanLoop, PlanStep, PlanUnit
+from flowc_shim.contract.plan import Plan, PlanCall, PlanLoop, PlanStep, PlanUnit, PlanWhile
 from flowc_shim.contract.policies import Cache
 from flowc_shim.language.canonical import digest
 
@@ -38,7 +38,7 @@ def build_plan(
     used = {cls.name: cls for call in placement.calls.values() for cls in call.classes}
     classes = placement.stack.classes if routes is not None else used
     units = {
-        unit.id: PlanUnit(unit.id, unit.kind, unit.scope, unit.steps, unit.after)
+        unit.id: PlanUnit(unit.id, unit.kind, unit.scope, unit.steps, unit.after, unit.inner)
         for unit in layout.units.values()
     }
     return Plan(
@@ -102,7 +102,7 @@ def _cache(step: Step, call: PlacedCall, placement: Placement) -> Cache | None:
     return Cache(step.cache.ttl, step.cache.key, versions)
 
 
-def _body(step: Step, placement: Placement, max_items: int) -> PlanCall | PlanLoop:
+def _body(step: Step, placement: Placement, max_items: int) -> PlanCall | PlanLoop | PlanWhile:
     if isinstance(step.body, Call):
         call = placement.calls[step.path]
         return PlanCall(
@@ -114,6 +114,10 @@ def _body(step: Step, placement: Placement, max_items: int) -> PlanCall | PlanLo
             cache=_cache(step, call, placement),
         )
     loop = step.body
+    if isinstance(loop, While):
+        return PlanWhile(
+            loop.state, loop.condition, loop.output, loop.max_iterations, loop.stop_at_limit
+        )
     return PlanLoop(
         output=loop.output,
         items=loop.items,
@@ -121,4 +125,5 @@ def _body(step: Step, placement: Placement, max_items: int) -> PlanCall | PlanLo
         concurrency=placement.concurrency[step.path],
         tolerance=loop.tolerance,
         max_items=max_items,
+        records=loop.records,
     )

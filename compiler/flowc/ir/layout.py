@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowc.ir.graph import in_order
-from flowc.ir.model import Call, Loop, Program, Step
+from flowc.ir.chains import plain_chains
+from flowc.ir.graph import depths, in_order
+from flowc.ir.model import Call, Loop, Program, Step, While
 from flowc_shim.contract.plan import is_outermost
 from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
 from flowc_shim.language import values as v
@@ -36,7 +37,8 @@ class Unit:
     into a value, so readers must tolerate its death. ``may_not_start``: a guard, a condition or a
     skipped dependency may keep it from running. ``retry``: budgets of all its steps together.
     ``time_bound``: most seconds that all attempts and waits take, None without a bound.
-    ``needs``/``profile``: resources of its own container, None for a waiting one.
+    ``needs``/``profile``: resources of its own container, None for a waiting one. ``inner``: the
+    steps of a pass in order, if this one unit runs all passes of a ``while``.
     """
 
     id: str
@@ -53,11 +55,15 @@ class Unit:
     needs: Needs | None = None
     profile: Profile | None = None
     classes: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LoopFacts:
-    """A loop as engines see it: two units around a body. ``count``: items if known, else None."""
+    """A ``foreach`` as engines see it: two units around a body.
+
+    ``count``: items if known, else None. ``nested``: another ``foreach`` is around it.
+    """
 
     path: str
     open: str
@@ -65,21 +71,55 @@ class LoopFacts:
     concurrency: int
     count: int | None
     span: Span = field(compare=False)
+    nested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WhileFacts:
+    """A ``while`` whose passes the engine goes through: two units around a body that ends in a
+    third, ``next``. ``passes``: the most there are.
+    """
+
+    path: str
+    open: str
+    next: str
+    close: str
+    passes: int
+    span: Span = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Units by id; ``scopes``: unit ids of each scope in an order that respects ``after``."""
+    """Units by id; ``scopes``: unit ids of each scope in an order that respects ``after``.
+
+    ``whiles``: those whose passes are the engine's; any other is one unit.
+    """
 
     granularity: str
     units: Mapping[str, Unit]
     scopes: Mapping[str, tuple[str, ...]]
     loops: Mapping[str, LoopFacts]
+    whiles: Mapping[str, WhileFacts] = field(default_factory=dict)
+
+    def opened_by(self, unit: str) -> LoopFacts | WhileFacts | None:
+        """Return the loop that the unit opens, None if it opens none."""
+        path = unit.removesuffix(OPEN)
+        if path == unit or self.units[unit].kind != "open":
+            return None
+        return self.loops.get(path) or self.whiles[path]
+
+
+OPEN = ":open"
 
 
 def open_id(loop: str) -> str:
     """Return the id of the unit that decides the items of the loop at path ``loop``."""
-    return f"{loop}:open"
+    return f"{loop}{OPEN}"
+
+
+def next_id(loop: str) -> str:
+    """Return the id of the unit that ends a pass of the ``while`` at path ``loop``."""
+    return f"{loop}:next"
 
 
 def close_id(loop: str) -> str:
@@ -87,56 +127,107 @@ def close_id(loop: str) -> str:
     return f"{loop}:close"
 
 
-def build_layout(program: Program, placement: Placement, granularity: str) -> Layout:
-    """Group the steps of ``program`` into units; steps that nothing needs get none."""
+def build_layout(
+    program: Program, placement: Placement, granularity: str, pass_seconds: float | None = None
+) -> Layout:
+    """Group the steps of ``program`` into units; steps that nothing needs get none.
+
+    ``pass_seconds``: what a pass may take at most if one process runs all passes of a ``while``.
+    """
     units: dict[str, Unit] = {}
     scopes: dict[str, tuple[str, ...]] = {}
     loops: dict[str, LoopFacts] = {}
+    whiles: dict[str, WhileFacts] = {}
+    passes = {path: _passes(program, placement, path, pass_seconds) for path in program.steps}
+    whole = {path: inner for path, inner in passes.items() if inner}
     for scope, paths in program.scopes.items():
-        if not is_outermost(scope) and program.steps[scope].guard == ():
+        if scope in whole or (not is_outermost(scope) and program.steps[scope].guard == ()):
             continue
         needed = [path for path in paths if program.steps[path].guard != ()]
         groups = (
-            _chains(program, placement, needed) if granularity == AUTO else [[p] for p in needed]
+            plain_chains(program, placement, needed)
+            if granularity == AUTO
+            else [[p] for p in needed]
         )
         unit_of = {path: group[0] for group in groups for path in group}
         found: dict[str, Unit] = {}
         for group in groups:
             step = program.steps[group[0]]
-            after = _after(program, group, unit_of)
-            if isinstance(step.body, Loop):
-                facts = _loop_facts(step, placement)
-                loops[step.path] = facts
+            after = _after(program, group, unit_of, whole)
+            if step.path in whole:
+                found[step.path] = _while_unit(step, placement, whole[step.path], after)
+            elif isinstance(step.body, Call):
+                found[group[0]] = _call_unit(program, placement, group, after)
+            else:
+                facts = _facts(program, step, step.body, placement)
+                if isinstance(facts, LoopFacts):
+                    loops[step.path] = facts
+                else:
+                    whiles[step.path] = facts
                 found[facts.open] = _open_unit(step, after)
                 found[facts.close] = _close_unit(step, facts)
-            else:
-                found[group[0]] = _call_unit(program, placement, group, after)
+        if scope in whiles:
+            found[whiles[scope].next] = _next_unit(program.steps[scope], whiles[scope], found)
         order = in_order({unit.id: unit.after for unit in found.values()})
         scopes[scope] = tuple(order)
         units.update((unit_id, found[unit_id]) for unit_id in order)
-    return Layout(granularity, units, scopes, loops)
+    return Layout(granularity, units, scopes, loops, whiles)
 
 
-def _after(program: Program, group: list[str], unit_of: dict[str, str]) -> tuple[str, ...]:
+def _after(
+    program: Program,
+    group: list[str],
+    unit_of: dict[str, str],
+    whole: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for path in group:
         for before in program.steps[path].reads:
             if before in unit_of and unit_of[before] != group[0]:
-                is_loop = isinstance(program.steps[before].body, Loop)
-                found[close_id(before) if is_loop else unit_of[before]] = None
+                is_unit = before in whole or isinstance(program.steps[before].body, Call)
+                found[unit_of[before] if is_unit else close_id(before)] = None
     return tuple(found)
 
 
-def _loop_facts(step: Step, placement: Placement) -> LoopFacts:
-    assert isinstance(step.body, Loop)
+def _facts(
+    program: Program, step: Step, body: Loop | While, placement: Placement
+) -> LoopFacts | WhileFacts:
+    path = step.path
+    if isinstance(body, While):
+        return WhileFacts(
+            path, open_id(path), next_id(path), close_id(path), body.max_iterations, step.span
+        )
     return LoopFacts(
-        step.path,
-        open_id(step.path),
-        close_id(step.path),
-        placement.concurrency[step.path],
-        _known_count(step.body),
+        path,
+        open_id(path),
+        close_id(path),
+        placement.concurrency[path],
+        _known_count(body),
         step.span,
+        any(isinstance(program.steps[s].body, Loop) for s in program.loops_around(step.scope)),
     )
+
+
+def _passes(
+    program: Program, placement: Placement, path: str, seconds: float | None
+) -> tuple[str, ...]:
+    """Return the steps of a pass in order if one process runs the passes of ``path``, else ().
+
+    It does if the body is a chain of calls whose work is done elsewhere: then a container per pass
+    would only wait, and no two of the steps could run at the same time anyway. ``seconds``: what a
+    pass may take at most.
+    """
+    if not isinstance(program.steps[path].body, While):
+        return ()
+    body = [inner for inner in program.scopes[path] if program.steps[inner].guard != ()]
+    calls = [placement.calls[inner] for inner in body if inner in placement.calls]
+    if len(calls) < len(body) or any(call.in_container or call.heavy for call in calls):
+        return ()
+    if seconds is not None and (_time_bound(calls) or 0.0) > seconds:
+        return ()
+    edges = {inner: program.steps[inner].reads for inner in body}
+    is_chain = max(depths(edges).values(), default=0) == len(body)
+    return tuple(in_order(edges)) if is_chain else ()
 
 
 def _known_count(loop: Loop) -> int | None:
@@ -159,7 +250,36 @@ def _open_unit(step: Step, after: tuple[str, ...]) -> Unit:
     )  # fmt: skip
 
 
-def _close_unit(step: Step, facts: LoopFacts) -> Unit:
+def _next_unit(loop: Step, facts: WhileFacts, body: Mapping[str, Unit]) -> Unit:
+    """Return the unit behind all of a pass; it judges what became of that, so it always runs."""
+    read = {before for unit in body.values() for before in unit.after}
+    last = tuple(unit for unit in body if unit not in read)
+    return Unit(facts.next, "next", loop.path, (loop.path,), last, loop.span)
+
+
+def _while_unit(
+    step: Step, placement: Placement, inner: tuple[str, ...], after: tuple[str, ...]
+) -> Unit:
+    assert isinstance(step.body, While)
+    calls = [placement.calls[path] for path in inner]
+    bound = _time_bound(calls)
+    return Unit(
+        id=step.path,
+        kind="while",
+        scope=step.scope,
+        steps=(step.path,),
+        after=after,
+        span=step.span,
+        handled=step.on_error.handles,
+        may_not_start=step.guard is not None or step.may_skip,
+        retry=_together([call.retry for call in calls], step.body.max_iterations),
+        time_bound=None if bound is None else bound * step.body.max_iterations,
+        classes=tuple(dict.fromkeys(cls.name for call in calls for cls in call.classes)),
+        inner=inner,
+    )
+
+
+def _close_unit(step: Step, facts: LoopFacts | WhileFacts) -> Unit:
     return Unit(
         facts.close, "close", step.scope, (step.path,), (facts.open,), step.span,
         handled=step.on_error.handles,
@@ -192,15 +312,15 @@ def _call_unit(
     )
 
 
-def _together(retries: list[Retry]) -> Retry:
-    """Return budgets that allow what all of ``retries`` allow in turn."""
-    if len(retries) == 1:
+def _together(retries: list[Retry], times: int = 1) -> Retry:
+    """Return budgets that allow what all of ``retries`` allow in turn, ``times`` over."""
+    if len(retries) == 1 and times == 1:
         return retries[0]
     first = retries[0]
 
     def total(name: str) -> Budget:
         budget: Budget = getattr(first, name)
-        most = sum(getattr(retry, name).max for retry in retries)
+        most = times * sum(getattr(retry, name).max for retry in retries)
         return Budget(most, budget.delay, budget.factor, budget.cap, budget.jitter)
 
     return Retry(total("user"), total("platform"), total("timeout"))
@@ -217,74 +337,3 @@ def _time_bound(calls: list[PlacedCall]) -> float | None:
         )
         bound += call.timeout * call.retry.attempts + waits
     return bound
-
-
-def _chains(program: Program, placement: Placement, paths: list[str]) -> list[list[str]]:
-    """Return the plain chains among ``paths``; every other step is a group of its own."""
-    readers: dict[str, list[str]] = {path: [] for path in paths}
-    for path in paths:
-        for before in program.steps[path].reads:
-            if before in readers:
-                readers[before].append(path)
-    groups: list[list[str]] = []
-    taken: set[str] = set()
-    for path in paths:
-        if path in taken or _link_before(program, placement, readers, path) is not None:
-            continue
-        group = [path]
-        while (following := _link_after(program, placement, readers, group[-1])) is not None:
-            if not _same_class(placement, [*group, following]):
-                break
-            group.append(following)
-        taken.update(group)
-        groups.append(group)
-    # what a class change cut off starts a group of its own
-    for path in paths:
-        if path not in taken:
-            group = [path]
-            taken.add(path)
-            while (following := _link_after(program, placement, readers, group[-1])) is not None:
-                if following in taken or not _same_class(placement, [*group, following]):
-                    break
-                group.append(following)
-                taken.add(following)
-            groups.append(group)
-    position = {path: index for index, path in enumerate(paths)}
-    return sorted(groups, key=lambda group: position[group[0]])
-
-
-def _is_link(step: Step) -> bool:
-    return step.plain and isinstance(step.body, Call) and step.retry is None
-
-
-def _link_after(
-    program: Program, placement: Placement, readers: dict[str, list[str]], path: str
-) -> str | None:
-    if not _is_link(program.steps[path]) or len(readers[path]) != 1:
-        return None
-    following = program.steps[readers[path][0]]
-    if not _is_link(following):
-        return None
-    own_scope = [before for before in following.reads if before in readers]
-    return following.path if own_scope == [path] else None
-
-
-def _link_before(
-    program: Program, placement: Placement, readers: dict[str, list[str]], path: str
-) -> str | None:
-    for before in program.steps[path].reads:
-        if before in readers and _link_after(program, placement, readers, before) == path:
-            return before
-    return None
-
-
-def _same_class(placement: Placement, group: list[str]) -> bool:
-    """Whether all steps are built-ins or of one and the same class, known before the run."""
-    names = set()
-    for path in group:
-        call = placement.calls[path]
-        if len(call.candidates) != 1 or call.candidates[0].conditions:
-            return False
-        if call.classes[0].type != "builtin":
-            names.add(call.classes[0].name)
-    return len(names) <= 1

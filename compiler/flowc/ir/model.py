@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import FINALLY, ROOT, in_finally
+from flowc_shim.contract.plan import FINALLY, ROOT, in_finally, is_outermost
 from flowc_shim.contract.policies import FAIL, NO_TOLERANCE, OnError, Tolerance
 
 if TYPE_CHECKING:
@@ -30,16 +30,60 @@ class Call:
     input: v.Value
     input_span: Span = field(compare=False)
 
+    def values(self) -> tuple[v.Value, ...]:
+        """Return what is evaluated in the scope that the step stands in."""
+        return (self.input,)
+
+    def inner_values(self) -> tuple[v.Value, ...]:
+        """Return what is evaluated in the scope inside of the step: a call has none."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A ``foreach``; its body is the scope named like the step's path."""
+    """A ``foreach``; its body is the scope named like the step's path.
+
+    ``records``: its result says what became of each item.
+    """
 
     output: v.Value
     items: v.Value | None = None
     product: tuple[tuple[str, v.Value], ...] = ()
     concurrency: int | v.VariableRef = 100
     tolerance: Tolerance = NO_TOLERANCE
+    records: bool = False
+
+    def values(self) -> tuple[v.Value, ...]:
+        """Return what is evaluated in the scope that the step stands in."""
+        items = () if self.items is None else (self.items,)
+        return (*items, *(value for _, value in self.product))
+
+    def inner_values(self) -> tuple[v.Value, ...]:
+        """Return what is evaluated in the scope of one item."""
+        return (self.output,)
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    """A ``while``; its body is the scope named like the step's path.
+
+    ``output`` of one pass is the ``state`` of the next. ``stop_at_limit``: after
+    ``max_iterations`` passes the last state is the result, not a failure.
+    """
+
+    state: v.Value
+    condition: v.Condition
+    output: v.Value
+    max_iterations: int
+    stop_at_limit: bool = False
+
+    def values(self) -> tuple[v.Value, ...]:
+        """Return what is evaluated in the scope that the step stands in."""
+        return (self.state,)
+
+    def inner_values(self) -> tuple[v.Value, ...]:
+        """Return what is evaluated in the scope of one pass (the condition before it begins)."""
+        return (self.condition.value, self.output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +98,7 @@ class Step:
     path: str
     scope: str
     span: Span = field(compare=False)
-    body: Call | Loop
+    body: Call | Loop | While
     data: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
@@ -108,9 +152,13 @@ class Program:
         found: dict[str, list[str]] = {ROOT: []}
         for path, step in self.steps.items():
             found.setdefault(step.scope, []).append(path)
-            if isinstance(step.body, Loop):
+            if not isinstance(step.body, Call):
                 found.setdefault(path, [])
         return {scope: tuple(paths) for scope, paths in found.items()}
+
+    def loops_around(self, scope: str) -> list[str]:
+        """Return the loops around the steps of ``scope``, innermost first."""
+        return [path for path in self.scope_chain(scope) if not is_outermost(path)]
 
     def scope_chain(self, scope: str) -> list[str]:
         """Return ``scope`` and the scopes around it, innermost first, the root last."""

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
-from flowc.ir.model import Call, Loop, Program, Step
+from flowc.ir.model import Call, Loop, Program, Step, While
 from flowc.ir.references import rewrite, span_of, step_uses
-from flowc.ir.scopes import Scope, enter, join
+from flowc.ir.scopes import Around, Scope, enter, find_foreach, find_while, join
 from flowc.ir.step_data import data_of
 from flowc.source.model import (
     At,
@@ -18,6 +18,7 @@ from flowc.source.model import (
     SourceLoop,
     SourceRetry,
     SourceStep,
+    SourceWhile,
 )
 from flowc.source.text_spans import part_span
 from flowc_shim.contract.plan import FINALLY, ROOT
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 MAX_LOOP_DEPTH = 10
 _ROOT_NAMES = frozenset({"input", "vars", "run", "steps", "trigger"})
-_LATER_NAMES = {"state": "`while`", "iteration": "`while`"}
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class _Resolver:
 
     def _remember_inner_ids(self, steps: Iterable[SourceStep], scope: str) -> None:
         for step in steps:
-            if isinstance(step.body, SourceLoop):
+            if not isinstance(step.body, SourceCall):
                 inner = join(scope, step.id.value)
                 for child in step.body.steps:
                     self.inner_ids.setdefault(child.id.value, inner)
@@ -116,11 +116,14 @@ class _Resolver:
                 continue
             self.id_spans[path] = source.id.span
             self.steps[path] = self._step(source, path, scope)
-            if isinstance(source.body, SourceLoop):
+            if not isinstance(source.body, SourceCall):
                 self._loop_body(source, source.body, path, scope)
 
-    def _loop_body(self, source: SourceStep, loop: SourceLoop, path: str, outer: Scope) -> None:
-        loops = (*outer.loops, (source.id.value, path))
+    def _loop_body(
+        self, source: SourceStep, loop: SourceLoop | SourceWhile, path: str, outer: Scope
+    ) -> None:
+        around = Around(source.id.value, path, isinstance(loop, SourceWhile))
+        loops = (*outer.loops, around)
         if len(loops) > MAX_LOOP_DEPTH:
             self.diagnostics.report(
                 codes.LOOPS_TOO_DEEP,
@@ -133,24 +136,36 @@ class _Resolver:
         inner = enter(path, loop.steps, loops, outer.paths, self.diagnostics)
         self._steps(loop.steps, inner)
         step = self.steps[path]
-        assert isinstance(step.body, Loop)
-        body = Loop(
-            output=self._value(loop.output, inner, None),
-            items=step.body.items,
-            product=step.body.product,
-            concurrency=loop.concurrency,
-            tolerance=loop.tolerance,
-        )
-        self.steps[path] = _with_body(step, body, self._outer_data(path, body, step.data))
+        body = self._with_inner_values(step.body, loop, inner, replace(inner, paths=outer.paths))
+        self.steps[path] = replace(step, body=body, data=self._outer_data(path, body, step.data))
 
-    def _outer_data(self, path: str, body: Loop, data: tuple[str, ...]) -> tuple[str, ...]:
+    def _with_inner_values(
+        self,
+        body: Call | Loop | While,
+        source: SourceLoop | SourceWhile,
+        inner: Scope,
+        before: Scope,
+    ) -> Loop | While:
+        """Return ``body`` with what is evaluated inside; ``before``: a pass that has no steps."""
+        output = self._value(source.output, inner, None)
+        if isinstance(body, While) and isinstance(source, SourceWhile):
+            tested = source.condition
+            condition = v.Condition(
+                self._value(tested.value, before, inner.path), tested.test, tested.at
+            )
+            return replace(body, output=output, condition=condition)
+        assert isinstance(body, Loop)
+        return replace(body, output=output)
+
+    def _outer_data(self, path: str, body: Loop | While, data: tuple[str, ...]) -> tuple[str, ...]:
         """Return what a loop reads: its own values, and what its body reads outside of it."""
         prefix = path + "/"
         found = dict.fromkeys(data)
         for inner_path, inner in self.steps.items():
             if inner_path.startswith(prefix) and inner.scope == path:
                 found.update(dict.fromkeys((*inner.data, *inner.needs)))
-        found.update(dict.fromkeys(use.step for use in step_uses(body.output)))
+        for value in body.inner_values():
+            found.update(dict.fromkeys(use.step for use in step_uses(value)))
         return tuple(step for step in found if not step.startswith(prefix))
 
     def _step(self, source: SourceStep, path: str, scope: Scope) -> Step:
@@ -197,16 +212,25 @@ class _Resolver:
             output_schema=source.output_schema,
         )
 
-    def _body(self, source: SourceStep, path: str, scope: Scope) -> Call | Loop:
+    def _body(self, source: SourceStep, path: str, scope: Scope) -> Call | Loop | While:
         body = source.body
         if isinstance(body, SourceCall):
             return Call(body.component, self._value(body.input, scope, path), body.input_span)
+        if isinstance(body, SourceWhile):
+            return While(
+                state=self._value(body.state, scope, path),
+                condition=v.Condition(v.NULL),  # like the output, once the inner scope is known
+                output=v.NULL,
+                max_iterations=body.max_iterations,
+                stop_at_limit=body.stop_at_limit,
+            )
         return Loop(
             output=v.NULL,  # resolved once the inner scope is known
             items=None if body.items is None else self._value(body.items, scope, path),
             product=tuple((name, self._value(item, scope, path)) for name, item in body.product),
             concurrency=body.concurrency,
             tolerance=body.tolerance,
+            records=body.records,
         )
 
     def _value(
@@ -228,10 +252,12 @@ class _Resolver:
             )  # fmt: skip
         if isinstance(leaf, v.VariableRef):
             self._check_variable(leaf.name, span_of(leaf), leaf.default is not None)
-        elif isinstance(leaf, v.ItemRef):
-            return v.ItemRef(self._loop(leaf.loop, span_of(leaf), scope), leaf.path, leaf.at)
-        elif isinstance(leaf, v.IndexRef):
-            return v.IndexRef(self._loop(leaf.loop, span_of(leaf), scope), leaf.at)
+        elif isinstance(leaf, (v.ItemRef, v.IndexRef)):
+            return replace(
+                leaf, loop=find_foreach(leaf.loop, span_of(leaf), scope, self.diagnostics)
+            )
+        elif isinstance(leaf, (v.StateRef, v.IterationRef)):
+            return replace(leaf, loop=find_while(span_of(leaf), scope, self.diagnostics))
         elif isinstance(leaf, v.Expr):
             return self._expression(leaf, scope, here, names)
         return leaf
@@ -256,6 +282,9 @@ class _Resolver:
             )
             return None
         if path is None and name in self.inner_ids:
+            if self.inner_ids[name] == here:
+                self._inside_condition(name, span)
+                return None
             self._report_inner(name, self.inner_ids[name], span)
         elif path is None:
             self._unknown(name, span, scope)
@@ -268,6 +297,14 @@ class _Resolver:
             message = f"step `{name}` runs after everything, when this is long decided"
             hint = "refer to a step in `steps`"
         self.diagnostics.report(codes.STEP_IN_OTHER_SCOPE, message, span, hint=hint)
+
+    def _inside_condition(self, name: str, span: Span | None) -> None:
+        self.diagnostics.report(
+            codes.STEP_IN_OTHER_SCOPE,
+            f"the condition is tested before a pass begins, and step `{name}` is part of a pass",
+            span,
+            hint="put it into the loop's `output`, which is the next `state`, and test that",
+        )
 
     def _unknown(self, name: str, span: Span | None, scope: Scope) -> None:
         near = get_close_matches(name, list(scope.paths), n=1)
@@ -284,29 +321,6 @@ class _Resolver:
             secondary=secondary,
             hint=f"write `{near[0]}`" if near else "refer to the id of a step in `steps`",
         )
-
-    def _loop(self, name: str | None, span: Span | None, scope: Scope) -> str | None:
-        if name is None:
-            if scope.loops:
-                return scope.loops[-1][1]
-            self.diagnostics.report(
-                codes.UNKNOWN_LOOP,
-                "there is no `foreach` around this value",
-                span,
-                hint="`$item` and `$index` belong inside a loop's `steps` or `output`",
-            )
-            return None
-        for loop, path in reversed(scope.loops):
-            if loop == name:
-                return path
-        known = ", ".join(f"`{loop}`" for loop, _ in scope.loops) or "none"
-        self.diagnostics.report(
-            codes.UNKNOWN_LOOP,
-            f"no loop `{name}` is around this value",
-            span,
-            hint=f"loops around it: {known}",
-        )
-        return None
 
     def _check_variable(self, name: str, span: Span | None, has_default: bool) -> None:
         if name in self.variables or has_default:
@@ -354,15 +368,10 @@ class _Resolver:
         scope: Scope,
         names: frozenset[str] | set[str],
     ) -> None:
-        known = _ROOT_NAMES | names | ({"item", "index"} if scope.loops else set())
+        known = _ROOT_NAMES | names | scope.names()
         if root in known:
             if root == "vars" and path and isinstance(path[0], str):
                 self._check_variable(path[0], at, has_default=False)
-            return
-        if root in _LATER_NAMES:
-            self.diagnostics.report(
-                codes.NOT_BUILT_YET, f"`{root}` belongs to {_LATER_NAMES[root]}, not built yet", at
-            )
             return
         near = get_close_matches(root, sorted(known), n=1)
         self.diagnostics.report(
@@ -378,12 +387,8 @@ class _Resolver:
 def _all_steps(steps: Iterable[SourceStep]) -> Iterable[SourceStep]:
     for step in steps:
         yield step
-        if isinstance(step.body, SourceLoop):
+        if not isinstance(step.body, SourceCall):
             yield from _all_steps(step.body.steps)
-
-
-def _with_body(step: Step, body: Loop, data: tuple[str, ...]) -> Step:
-    return replace(step, body=body, data=data)
 
 
 def resolve(flow: SourceFlow, diagnostics: Diagnostics) -> Program:

@@ -31,6 +31,8 @@ def check_cycles(program: Program, ctx: Context) -> Program:
     for scope in program.scopes:
         edges = scope_edges(program, scope, "data")
         for group in cyclic_groups(edges):
+            if len(group) == 1:
+                continue  # a step that names itself is reported where names are resolved
             cycle = shortest_cycle(edges, group)
             names = [program.steps[path].id for path in cycle]
             ctx.diagnostics.report(

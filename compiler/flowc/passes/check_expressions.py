@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from flowc.diagnostics import codes
-from flowc.ir.model import Call
+from flowc.ir.model import While
 from flowc.ir.references import span_of
 from flowc.passes.declared_schemas import DeclaredSchemas
 from flowc.passes.run_schemas import ERROR_SCHEMA, TRIGGER_SCHEMA, run_schema
 from flowc.passes.step_values import own_values
-from flowc_shim.contract.plan import ROOT, is_outermost
+from flowc_shim.contract.plan import ROOT
 from flowc_shim.language import values as v
 from flowc_shim.language.expressions import (
     Expression,
@@ -46,10 +46,12 @@ def check_expressions(program: Program, ctx: Context) -> Program:
     for step in program.steps.values():
         for value in own_values(step):
             _check_value(value, step.scope, scopes, ctx, in_retry=_is_retry(step, value))
-        if not isinstance(step.body, Call):
-            _check_value(step.body.output, step.path, scopes, ctx)
+        for value in step.body.inner_values():
+            _check_value(value, step.path, scopes, ctx)
         for condition, what in _conditions(step):
             _check_condition(condition, what, step.scope, scopes, ctx)
+        if isinstance(step.body, While):
+            _check_condition(step.body.condition.value, "condition", step.path, scopes, ctx)
     _check_value(program.output, ROOT, scopes, ctx)
     return program
 
@@ -101,11 +103,15 @@ class _Scopes:
                 "run": _schema(run_schema(scope)),
                 "trigger": _schema(TRIGGER_SCHEMA),
             }
-            if not is_outermost(scope):
-                roots["item"] = _schema(self._schemas.item(scope))
-                roots["index"] = {"type": "integer"}
+            for loop in reversed(self._program.loops_around(scope)):
+                roots |= self._of_loop(loop)
             self._roots[scope] = roots
         return self._roots[scope]
+
+    def _of_loop(self, loop: str) -> dict[str, JsonSchema | None]:
+        if isinstance(self._program.steps[loop].body, While):
+            return {"state": None, "iteration": {"type": "integer"}}
+        return {"item": _schema(self._schemas.item(loop)), "index": {"type": "integer"}}
 
     def _variables(self) -> Json:
         names = [variable.name for variable in self._program.variables]

@@ -45,9 +45,8 @@ def _values(program: Program) -> Iterator[tuple[str, v.Value, bool]]:
                 value,
                 condition is not None and value is condition.value and (condition.test != "true"),
             )
-        output = getattr(step.body, "output", None)
-        if output is not None:
-            yield step.path, output, False
+        for value in step.body.inner_values():
+            yield step.path, value, False
     yield ROOT, program.output, False
 
 

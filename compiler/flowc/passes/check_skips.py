@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
-from flowc.ir.model import Call, Loop, Program, Step, may_lack
+from flowc.ir.model import Call, Program, Step, may_lack
 from flowc.ir.references import step_uses
 from flowc.passes.compute_skips import own_uses
 
@@ -21,7 +21,7 @@ def check_skips(program: Program, ctx: Context) -> Program:
             _check_join_any(program, step, ctx)
         for value in _values(step):
             _check_idle_defaults(program, value, ctx, step)
-        if isinstance(step.body, Loop):
+        if not isinstance(step.body, Call):
             _check_output(program, step.body.output, f"loop `{step.id}`", ctx)
     _check_idle_defaults(program, program.output, ctx)
     if not program.output_may_skip:
@@ -30,9 +30,7 @@ def check_skips(program: Program, ctx: Context) -> Program:
 
 
 def _values(step: Step) -> list[v.Value]:
-    if isinstance(step.body, Call):
-        return [step.body.input]
-    return [step.body.output, *([step.body.items] if step.body.items is not None else [])]
+    return [*step.body.values(), *step.body.inner_values()]
 
 
 def _check_join_any(program: Program, step: Step, ctx: Context) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
 from flowc.ir.graph import cyclic_groups, in_order
-from flowc.ir.model import Call, Loop, Program, Step
+from flowc.ir.model import Call, Program, Step
 from flowc.ir.references import step_uses
 from flowc.passes.check_cycles import scope_edges
 from flowc_shim.contract.plan import ROOT, is_outermost
@@ -76,14 +76,9 @@ class _Consumer:
 
 
 def _step_values(step: Step) -> Iterable[v.Value]:
-    if isinstance(step.body, Call):
-        yield step.body.input
-        if step.cache is not None and step.cache.key is not None:
-            yield step.cache.key
-    else:
-        if step.body.items is not None:
-            yield step.body.items
-        yield from (value for _, value in step.body.product)
+    yield from step.body.values()
+    if step.cache is not None and step.cache.key is not None:
+        yield step.cache.key
     if step.when is not None:
         yield step.when.value
     if step.on_error.default is not None:
@@ -118,7 +113,7 @@ def _output(program: Program, scope: str) -> v.Value:
     if is_outermost(scope):
         return program.output if scope == ROOT else v.NULL
     body = program.steps[scope].body
-    assert isinstance(body, Loop)
+    assert not isinstance(body, Call)
     return body.output
 
 

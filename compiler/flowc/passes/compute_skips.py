@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc.ir.graph import in_order
-from flowc.ir.model import Call, Program, Step, may_lack
+from flowc.ir.model import Program, Step, While, may_lack
 from flowc.ir.references import StepUse, step_uses
 from flowc.passes.check_cycles import scope_edges
 from flowc_shim.language import values as v
@@ -45,15 +45,11 @@ def _may_skip(step: Step, steps: dict[str, Step]) -> bool:
 
 def own_uses(step: Step) -> list[StepUse]:
     """Return the uses by the step's own values (a loop's body skips by itself)."""
-    values: list[v.Value] = []
-    if isinstance(step.body, Call):
-        values.append(step.body.input)
-        if step.cache is not None and step.cache.key is not None:
-            values.append(step.cache.key)
-    else:
-        if step.body.items is not None:
-            values.append(step.body.items)
-        values.extend(value for _, value in step.body.product)
+    values = list(step.body.values())
+    if step.cache is not None and step.cache.key is not None:
+        values.append(step.cache.key)
+    if isinstance(step.body, While):  # tested before there is a pass to skip
+        values.append(step.body.condition.value)
     if step.when is not None:
         values.append(step.when.value)
     return [use for value in values for use in step_uses(value)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import Loop
+from flowc.ir.model import Loop, While
 from flowc.json_schema import Lead, follow_schema, item_schema, schema_problem, types_of
 from flowc_shim.language import values as v
 
@@ -50,6 +50,8 @@ class DeclaredSchemas:
             return UNKNOWN
         if isinstance(step.body, Loop):
             return {"type": "array"}
+        if isinstance(step.body, While):  # the first state, or what a pass makes of it
+            return UNKNOWN
         if path in self.program.step_schemas:
             return _valid(self.program.step_schemas[path])
         return UNKNOWN if step.output_schema is None else _sound(step.output_schema)
@@ -82,7 +84,7 @@ class DeclaredSchemas:
             return UNKNOWN if value.default else _at(self.variable(value.name), value.path)
         if isinstance(value, v.ItemRef):
             return _at(self.item(value.loop), value.path)
-        if isinstance(value, v.IndexRef):
+        if isinstance(value, (v.IndexRef, v.IterationRef)):
             return {"type": "integer"}
         if isinstance(value, v.StepRef) and not value.tolerant:
             return self._of_step(value)

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import Call, Program, Step
 from flowc_shim.contract.plan import ROOT
 from flowc_shim.language import values as v
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowc.ir.model import Program, Step
+
 
 def own_values(step: Step) -> Iterator[v.Value]:
     """Yield the values of ``step`` that are evaluated in the scope it stands in."""
-    body = step.body
-    if isinstance(body, Call):
-        yield body.input
-        if step.cache is not None and step.cache.key is not None:
-            yield step.cache.key
-    else:
-        if body.items is not None:
-            yield body.items
-        yield from (value for _, value in body.product)
+    yield from step.body.values()
+    if step.cache is not None and step.cache.key is not None:
+        yield step.cache.key
     if step.when is not None:
         yield step.when.value
     if step.on_error.default is not None:
@@ -36,8 +31,8 @@ def scoped_values(program: Program) -> Iterator[tuple[str, v.Value]]:
     for step in program.steps.values():
         for value in own_values(step):
             yield step.scope, value
-        if not isinstance(step.body, Call):
-            yield step.path, step.body.output
+        for value in step.body.inner_values():
+            yield step.path, value
     yield ROOT, program.output
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import Call, Program, Step
+from flowc.ir.model import Call, Loop, Program, Step
 from flowc.ir.placement import PlacedCall, Placement
 from flowc.passes.declared_schemas import DeclaredSchemas
 from flowc.placing.bindings import Bound, bindings_of, known_plugin
@@ -119,8 +119,9 @@ class _Placing:
         concurrency: dict[str, int] = {}
         complete = True
         for path, step in self.program.steps.items():
-            if not isinstance(step.body, Call):
+            if isinstance(step.body, Loop):
                 concurrency[path] = self.fixed.concurrency(step.body, step.span)
+            if not isinstance(step.body, Call):
                 continue
             call = self._call(step, step.body)
             complete = complete and call is not None

@@ -14,7 +14,7 @@ from flowc.source.flow_schemas import decode_declared
 from flowc.source.flow_values import FlowDecoding
 from flowc.source.flowc_dialect import FLOWC
 from flowc.source.located import Document, Map
-from flowc.source.model import At, SourceFlow, SourceLoop, SourceStep
+from flowc.source.model import At, SourceCall, SourceFlow, SourceStep
 from flowc.source.stepflow_classic import CLASSIC
 from flowc.source.stepflow_modern import MODERN
 from flowc.source.yaml_text import split_lines
@@ -94,7 +94,7 @@ def _has_all(raw: object, key: str, steps: tuple[SourceStep, ...]) -> bool:
     if not isinstance(written, list):
         return written is None
     return len(written) == len(steps) and all(
-        not isinstance(step.body, SourceLoop)
+        isinstance(step.body, SourceCall)
         or "steps" not in entry
         or _has_all(entry, "steps", step.body.steps)
         for entry, step in zip(written, steps, strict=True)

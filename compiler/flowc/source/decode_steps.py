@@ -6,19 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Span, codes
+from flowc.source.decode_loops import Body, decode_condition, decode_foreach, decode_while
 from flowc.source.decode_policies import (
     decode_cache,
     decode_on_error,
     decode_resources,
     decode_retry,
     decode_timeout,
-    decode_tolerance,
-    parse_positive,
     report_without_loop,
 )
 from flowc.source.flow_schemas import decode_schema
-from flowc.source.flowc_dialect import FOREACH, STEP_KINDS_LATER
-from flowc.source.model import At, SourceCall, SourceLoop, SourceStep
+from flowc.source.flowc_dialect import STEP_KINDS_LATER
+from flowc.source.model import At, SourceCall, SourceLoop, SourceStep, SourceWhile
 from flowc_shim.contract.policies import FAIL
 from flowc_shim.language import values as v
 
@@ -56,8 +55,9 @@ def decode_steps(
 
 def _decode_step(step: Fields, ctx: FlowDecoding) -> SourceStep | None:
     id = _decode_id(step)
-    is_loop = _is_loop(step)
-    body = _decode_loop(step, ctx) if is_loop else _decode_call(step, ctx)
+    kind = _loop_kind(step)
+    is_loop = kind is not None
+    body = _decode_call(step, ctx) if kind is None else _decode_loop(step, kind, ctx)
     if not is_loop:
         _refuse_loop_keys(step)
     _schema(step, "inputSchema")
@@ -140,20 +140,31 @@ def _report_no_kind(step: Fields) -> None:
         return
     if not any(key in step.raw for key in (*STEP_KINDS_LATER, "steps")):
         step.report(
-            codes.MISSING_KEY, "a step needs `component`, or `foreach` with `steps`", step.at
+            codes.MISSING_KEY,
+            "a step needs `component`, or `foreach` or `while` with `steps`",
+            step.at,
         )
 
 
-def _is_loop(step: Fields) -> bool:
-    return "foreach" in step.shape.keys and "foreach" in step.raw
+def _loop_kind(step: Fields) -> str | None:
+    kinds = [key for key in ("foreach", "while") if key in step.shape.keys and key in step.raw]
+    if len(kinds) > 1:
+        step.decoding.report(
+            codes.CONTRADICTORY_KEYS,
+            "a step is a `foreach` or a `while`, not both",
+            step.key_at("while"),
+            secondary=[(step.key_at("foreach"), "the other one")],
+            hint="put one of the loops into the `steps` of the other",
+        )
+    return kinds[0] if kinds else None
 
 
 def _refuse_loop_keys(step: Fields) -> None:
     for key in ("steps", "output"):
-        if key in step.shape.keys and key in step.raw and "while" not in step.raw:
+        if key in step.shape.keys and key in step.raw:
             step.report(
                 codes.CONTRADICTORY_KEYS,
-                f"`{key}` belongs to a loop, and this step has no `foreach`",
+                f"`{key}` belongs to a loop, and this step has no `foreach` or `while`",
                 step.key_at(key),
                 "a step's output is what its component answers" if key == "output" else None,
             )
@@ -165,73 +176,21 @@ def _decode_when(step: Fields, ctx: FlowDecoding) -> v.Condition | None:
         return v.Condition(ctx.field_value(step, "skipIf"), "falsy", at)
     if not step.has("when"):
         return None
-    raw, at = step.raw["when"], step.value_at("when")
-    if isinstance(raw, bool):
-        return v.Condition(v.Literal(raw, at), "true", at)
-    text = step.text("when")
-    if text is None:
-        return None
-    expression = ctx.expression(text, at)
-    return v.Condition(expression, "true", expression.at)
+    return decode_condition(step, "when", ctx)
 
 
 def _schema(step: Fields, key: str) -> At[Json] | None:
     return decode_schema(step, key) if key in step.shape.keys else None
 
 
-def _decode_loop(step: Fields, ctx: FlowDecoding) -> SourceLoop | None:
-    at = step.value_at("foreach")
-    foreach = ctx.decoding.open(step.raw["foreach"], FOREACH, at)
-    body = _decode_body(step, ctx)
-    if foreach is None or body is None:
-        return None
-    steps, output = body
-    items, product = _decode_items(foreach, ctx)
-    concurrency = ctx.setting(foreach, "concurrency", parse_positive)
-    loop = SourceLoop(
-        steps=steps,
-        output=output,
-        span=step.key_at("foreach"),
-        items=items,
-        product=product,
-        tolerance=decode_tolerance(foreach),
-    )
-    return loop if concurrency is None else replace(loop, concurrency=concurrency)
+def _decode_loop(step: Fields, kind: str, ctx: FlowDecoding) -> SourceLoop | SourceWhile | None:
+    body = _decode_body(step, kind, ctx)
+    return (decode_while if kind == "while" else decode_foreach)(step, body, ctx)
 
 
-def _decode_items(
-    foreach: Fields, ctx: FlowDecoding
-) -> tuple[v.Value | None, tuple[tuple[str, v.Value], ...]]:
-    has_items, has_product = "items" in foreach.raw, "product" in foreach.raw
-    if has_items and has_product:
-        foreach.report(
-            codes.CONTRADICTORY_KEYS,
-            "`foreach` takes `items` or `product`, not both",
-            foreach.key_at("product"),
-        )
-    elif not has_items and not has_product:
-        foreach.report(codes.MISSING_KEY, "`foreach` needs `items` or `product`")
-    product: list[tuple[str, v.Value]] = []
-    if has_product:
-        raw, at = foreach.raw["product"], foreach.value_at("product")
-        for name, value, key_at, value_at in ctx.decoding.entries(raw, "`product`", at):
-            if name.startswith("$"):
-                ctx.decoding.report(
-                    codes.UNKNOWN_VALUE_FORM,
-                    f"`{name}` cannot stand for all of `product`",
-                    key_at,
-                    hint="name each list: `product: {alpha: …, beta: …}`",
-                )
-            product.append((name, ctx.value(value, value_at)))
-        if raw == {}:
-            foreach.report(codes.MISSING_KEY, "`product` needs at least one list", at)
-    items = ctx.field_value(foreach, "items", v.Literal([])) if not product else None
-    return items, tuple(product)
-
-
-def _decode_body(step: Fields, ctx: FlowDecoding) -> tuple[tuple[SourceStep, ...], v.Value] | None:
+def _decode_body(step: Fields, kind: str, ctx: FlowDecoding) -> Body | None:
     if "component" in step.raw:
-        return _decode_item_body(step, ctx)
+        return _decode_item_body(step, kind, ctx)
     report_without_loop(ctx.decoding, step, _OF_THE_ITEM)
     if "input" in step.raw:
         step.report(
@@ -249,9 +208,7 @@ def _decode_body(step: Fields, ctx: FlowDecoding) -> tuple[tuple[SourceStep, ...
     return steps, ctx.field_value(step, "output")
 
 
-def _decode_item_body(
-    step: Fields, ctx: FlowDecoding
-) -> tuple[tuple[SourceStep, ...], v.Value] | None:
+def _decode_item_body(step: Fields, kind: str, ctx: FlowDecoding) -> Body | None:
     """Return a body of one step; what concerns attempts at the component goes to that step."""
     for key in ("steps", "output"):
         if key in step.raw:
@@ -281,4 +238,5 @@ def _decode_item_body(
         plain=timeout is None and retry is None and cache is None and resources is None,
     )
     at = call.component.span
-    return (inner,), v.StepRef(ITEM, tolerant=True, at=at)
+    # an item that was skipped is null; a pass that was skipped leaves no state
+    return (inner,), v.StepRef(ITEM, tolerant=kind == "foreach", at=at)

@@ -8,6 +8,7 @@ from flowc.source.fields import (
     ANYTHING,
     BOOLEAN,
     MAPPING,
+    POSITIVE,
     TEXT,
     TEXTS,
     Key,
@@ -122,9 +123,18 @@ FOREACH = Shape(
                  {"anyOf": [{"type": "integer", "minimum": 0},
                             {"type": "string", "pattern": "^[0-9.]+%$"}]})
         ),
+        "collect": Key(one_of("records")),
     },
-    {"collect": _not_built(hint="a loop's result is the list of its items' `output`s")},
 )  # fmt: skip
+WHILE = Shape(
+    "`while`",
+    {
+        "state": Key(VALUE, required=True),
+        "condition": Key(CONDITION, required=True),
+        "maxIterations": Key(POSITIVE, required=True),
+        "onLimit": Key(one_of("fail", "stop")),
+    },
+)
 
 CACHE = Shape("`cache`", {"ttl": Key(DURATION, required=True), "key": Key(VALUE)})
 
@@ -133,6 +143,7 @@ _STEP = {
     "component": Key(STEP_KEYS["component"].kind),
     "steps": Key(STEP_LIST),
     "foreach": Key(described_by("foreach", "a mapping", MAPPING)),
+    "while": Key(described_by("while", "a mapping", MAPPING)),
     "output": Key(VALUE),
     "needs": Key(TEXTS),
     "when": Key(CONDITION),
@@ -149,7 +160,6 @@ _STEP = {
 STEP_KINDS_LATER = {
     "flow": _not_built("(a step that is another flow) "),
     "await": _not_built("(waiting for a signal or an approval) "),
-    "while": _not_built("(a loop with a condition) "),
 }
 _STEP_LATER = {
     **STEP_KINDS_LATER,

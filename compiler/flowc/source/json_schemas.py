@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from flowc.source.flowc_dialect import BUDGET, CACHE, FLOWC, FOREACH, NEEDS, RETRY
+from flowc.source.flowc_dialect import BUDGET, CACHE, FLOWC, FOREACH, NEEDS, RETRY, WHILE
 from flowc.source.project_tables import (
     BINDING,
     ENVIRONMENT,
@@ -104,6 +104,7 @@ def _flow() -> Schema:
     definitions = {
         "step": object_schema(FLOWC.step),
         "foreach": object_schema(FOREACH),
+        "while": object_schema(WHILE),
         "cache": object_schema(CACHE),
         "retry": object_schema(RETRY),
         "budget": object_schema(BUDGET),

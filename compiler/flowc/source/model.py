@@ -115,7 +115,8 @@ class SourceCall:
 class SourceLoop:
     """A ``foreach``: ``items`` or ``product``; ``steps`` are its body, ``output`` per item.
 
-    A body that is a component was turned into one step with the id ``item``.
+    A body that is a component was turned into one step with the id ``item``. ``records``: what
+    became of each item is collected, not its output alone.
     """
 
     steps: tuple[SourceStep, ...]
@@ -125,6 +126,24 @@ class SourceLoop:
     product: tuple[tuple[str, v.Value], ...] = ()
     concurrency: int | v.VariableRef = 100
     tolerance: Tolerance = NO_TOLERANCE
+    records: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWhile:
+    """A ``while``: ``steps`` are one pass, ``output`` is the state that it leaves behind.
+
+    ``condition`` is tested before each pass. ``stop_at_limit``: with the last state after
+    ``max_iterations`` passes; else that is a failure.
+    """
+
+    steps: tuple[SourceStep, ...]
+    output: v.Value
+    span: Span
+    state: v.Value
+    condition: v.Condition
+    max_iterations: int
+    stop_at_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +151,7 @@ class SourceStep:
     """A step as written. ``plain``: it has only ``id``, ``component`` and ``input``."""
 
     id: At[str]
-    body: SourceCall | SourceLoop
+    body: SourceCall | SourceLoop | SourceWhile
     needs: tuple[At[str], ...] = ()
     when: v.Condition | None = None
     join_any: bool = False

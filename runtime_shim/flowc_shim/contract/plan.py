@@ -71,12 +71,18 @@ class PlanCall:
     retry: Retry = DEFAULT_RETRY
     cache: Cache | None = None
 
+    def values(self) -> tuple[v.Value, ...]:
+        """Return the values whose references are the step's edges."""
+        key = None if self.cache is None else self.cache.key
+        return (self.input,) if key is None else (self.input, key)
+
 
 @dataclass(frozen=True, slots=True)
 class PlanLoop:
     """A ``foreach``: exactly one of ``items`` (a list) and ``product`` (name → list) is set.
 
     ``output`` is evaluated once per item, in the scope named like the loop's step path.
+    ``records``: the result says what became of each item.
     """
 
     output: v.Value
@@ -85,6 +91,32 @@ class PlanLoop:
     concurrency: int = 100
     tolerance: Tolerance = NO_TOLERANCE
     max_items: int = 25_000
+    records: bool = False
+
+    def values(self) -> tuple[v.Value, ...]:
+        """Return what decides the items: evaluated where the step stands."""
+        items = () if self.items is None else (self.items,)
+        return (*items, *(value for _, value in self.product))
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWhile:
+    """A ``while``: ``output`` of one pass is the ``state`` of the next.
+
+    ``condition`` is tested before each pass, in the scope named like the loop's step path, where
+    the last of the indices is the number of passes before. After ``max_iterations`` passes the loop
+    fails, or with ``stop_at_limit`` its last state is the result.
+    """
+
+    state: v.Value
+    condition: v.Condition
+    output: v.Value
+    max_iterations: int
+    stop_at_limit: bool = False
+
+    def values(self) -> tuple[v.Value, ...]:
+        """Return what a step that was skipped keeps from beginning."""
+        return (self.state, self.condition.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +129,7 @@ class PlanStep:
 
     path: str
     scope: str
-    body: PlanCall | PlanLoop
+    body: PlanCall | PlanLoop | PlanWhile
     reads: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     when: v.Condition | None = None
@@ -115,9 +147,11 @@ class PlanStep:
 class PlanUnit:
     """What one shim process runs.
 
-    ``kind``: ``steps`` (``steps`` in order), ``open`` (decides a loop's items) or ``close``
-    (collects them). ``after``: units of the same scope that the engine orders
-    before it. ``scope``: the loop's step path, or the root.
+    ``kind``: ``steps`` (``steps`` in order); ``open`` (decides a loop's items, or a ``while``'s
+    first state), ``next`` (ends a pass and decides whether another follows), ``close`` (makes the
+    loop's one result); ``while`` (a whole loop, whose ``inner`` steps one process runs in order,
+    pass after pass). ``after``: units of the same scope that the engine orders before it.
+    ``scope``: the loop's step path, or the root.
     """
 
     id: str
@@ -125,6 +159,7 @@ class PlanUnit:
     scope: str
     steps: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +283,8 @@ def _step_to_json(step: PlanStep) -> dict[str, Any]:
     out: dict[str, Any] = {"scope": step.scope}
     if isinstance(step.body, PlanCall):
         out["call"] = _call_to_json(step.body)
+    elif isinstance(step.body, PlanWhile):
+        out["while"] = _while_to_json(step.body)
     else:
         out["loop"] = _loop_to_json(step.body)
     if step.reads:
@@ -272,7 +309,7 @@ def _step_from_json(path: str, raw: dict[str, Any]) -> PlanStep:
     return PlanStep(
         path=path,
         scope=raw["scope"],
-        body=_call_from_json(raw["call"]) if "call" in raw else _loop_from_json(raw["loop"]),
+        body=_body_from_json(raw),
         reads=tuple(raw.get("reads", ())),
         needs=tuple(raw.get("needs", ())),
         when=_condition_from_json(raw["when"]) if "when" in raw else None,
@@ -282,6 +319,12 @@ def _step_from_json(path: str, raw: dict[str, Any]) -> PlanStep:
         else tuple(tuple(_condition_from_json(c) for c in clause) for clause in guard),
         on_error=_on_error_from_json(raw.get("on_error")),
     )
+
+
+def _body_from_json(raw: dict[str, Any]) -> PlanCall | PlanLoop | PlanWhile:
+    if "call" in raw:
+        return _call_from_json(raw["call"])
+    return _while_from_json(raw["while"]) if "while" in raw else _loop_from_json(raw["loop"])
 
 
 def _on_error_from_json(raw: dict[str, Any] | None) -> OnError:
@@ -338,6 +381,8 @@ def _loop_to_json(loop: PlanLoop) -> dict[str, Any]:
     out["concurrency"] = loop.concurrency
     out["tolerance"] = loop.tolerance.to_json()
     out["max_items"] = loop.max_items
+    if loop.records:
+        out["collect"] = "records"
     return out
 
 
@@ -351,6 +396,27 @@ def _loop_from_json(raw: dict[str, Any]) -> PlanLoop:
         concurrency=raw["concurrency"],
         tolerance=Tolerance.from_json(raw["tolerance"]),
         max_items=raw["max_items"],
+        records=raw.get("collect") == "records",
+    )
+
+
+def _while_to_json(loop: PlanWhile) -> dict[str, Any]:
+    return {
+        "state": encode_value(loop.state),
+        "condition": _condition_to_json(loop.condition),
+        "output": encode_value(loop.output),
+        "max_iterations": loop.max_iterations,
+        "on_limit": "stop" if loop.stop_at_limit else "fail",
+    }
+
+
+def _while_from_json(raw: dict[str, Any]) -> PlanWhile:
+    return PlanWhile(
+        state=decode_value(raw["state"], Spelling.PLAN),
+        condition=_condition_from_json(raw["condition"]),
+        output=decode_value(raw["output"], Spelling.PLAN),
+        max_iterations=raw["max_iterations"],
+        stop_at_limit=raw["on_limit"] == "stop",
     )
 
 
@@ -360,13 +426,14 @@ def _unit_to_json(unit: PlanUnit) -> dict[str, Any]:
         out["steps"] = list(unit.steps)
     if unit.after:
         out["after"] = list(unit.after)
+    if unit.inner:
+        out["inner"] = list(unit.inner)
     return out
 
 
 def _unit_from_json(key: str, raw: dict[str, Any]) -> PlanUnit:
-    return PlanUnit(
-        key, raw["kind"], raw["scope"], tuple(raw.get("steps", ())), tuple(raw.get("after", ()))
-    )
+    parts = (tuple(raw.get(part, ())) for part in ("steps", "after", "inner"))
+    return PlanUnit(key, raw["kind"], raw["scope"], *parts)
 
 
 def _variable_to_json(variable: PlanVariable) -> dict[str, Any]:

@@ -227,6 +227,22 @@ class _Decoder:
             self.report(Problem("wrong_type", "`$index` takes `true` or `{loop: id}`", here))
         return v.IndexRef(None, here)
 
+    def _state(self, raw: dict[str, Any], at: object) -> v.Value:
+        here = self.locate(raw, "$state", "value")
+        spec = raw["$state"]
+        if self.spelling is Spelling.PLAN and isinstance(spec, dict):
+            return v.StateRef(self._text(spec, "loop"), self._path(spec, "path"), here)
+        return v.StateRef(None, self._path(raw, "$state"), here)
+
+    def _iteration(self, raw: dict[str, Any], at: object) -> v.Value:
+        here = self.locate(raw, "$iteration", "value")
+        spec = raw["$iteration"]
+        if self.spelling is Spelling.PLAN and isinstance(spec, dict):
+            return v.IterationRef(self._text(spec, "loop"), here)
+        if spec is not True:
+            self.report(Problem("wrong_type", "`$iteration` takes `true`", here))
+        return v.IterationRef(None, here)
+
     def _run(self, raw: dict[str, Any], at: object) -> v.Value:
         return v.RunRef(self._path(raw, "$run"), self.locate(raw, "$run", "value"))
 

@@ -62,6 +62,11 @@ def _encode_form(value: v.Value) -> Json:
         return {"$item": {"loop": value.loop, "path": path} if value.loop else path}
     if isinstance(value, v.IndexRef):
         return {"$index": {"loop": value.loop} if value.loop else True}
+    if isinstance(value, v.StateRef):
+        path = render_path(value.path)
+        return {"$state": {"loop": value.loop, "path": path} if value.loop else path}
+    if isinstance(value, v.IterationRef):
+        return {"$iteration": {"loop": value.loop} if value.loop else True}
     if isinstance(value, v.RunRef):
         return {"$run": render_path(value.path)}
     if isinstance(value, v.TriggerRef):

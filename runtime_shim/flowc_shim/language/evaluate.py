@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from flowc_shim.contract.errors import FlowError, final_error
 from flowc_shim.contract.json_types import Json
@@ -16,6 +16,9 @@ from flowc_shim.language.expressions import (
     evaluate as evaluate_expression,
 )
 from flowc_shim.language.paths import Path, PathNotFound, follow, render_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class SkippedReference(Exception):
@@ -43,6 +46,12 @@ class Scope(Protocol):
 
     def index(self, loop: str | None) -> int:
         """Return the current index of the nearest (None), or the named, loop."""
+
+    def state(self, loop: str | None) -> Json:
+        """Return the current state of the nearest (None), or the named, ``while``."""
+
+    def iteration(self, loop: str | None) -> int:
+        """Return how many passes of that ``while`` came before the current one."""
 
     def run(self) -> Json:
         """Return what is known of the run itself."""
@@ -90,6 +99,10 @@ def evaluate(value: v.Value, scope: Scope) -> Json:
         return _follow(scope.item(value.loop), value.path, "item")
     if isinstance(value, v.IndexRef):
         return scope.index(value.loop)
+    if isinstance(value, v.StateRef):
+        return _follow(scope.state(value.loop), value.path, "state")
+    if isinstance(value, v.IterationRef):
+        return scope.iteration(value.loop)
     if isinstance(value, v.TriggerRef):
         trigger = scope.trigger()
         return None if trigger is None else _follow(trigger, value.path, "trigger")
@@ -165,6 +178,14 @@ def _coalesce(value: v.Coalesce, scope: Scope) -> Json:
     return None
 
 
+_OF_LOOPS: dict[str, Callable[[Scope], Json]] = {
+    "item": lambda scope: scope.item(None),
+    "index": lambda scope: scope.index(None),
+    "state": lambda scope: scope.state(None),
+    "iteration": lambda scope: scope.iteration(None),
+}
+
+
 class _ExpressionNames:
     """The names that an expression may use, on top of a :class:`Scope`."""
 
@@ -178,10 +199,8 @@ class _ExpressionNames:
             return self._scope.input()
         if root == "vars":
             return _Variables(self._scope)
-        if root == "item":
-            return self._scope.item(None)
-        if root == "index":
-            return self._scope.index(None)
+        if root in _OF_LOOPS:
+            return _OF_LOOPS[root](self._scope)
         if root == "run":
             return self._scope.run()
         if root == "trigger":

@@ -62,12 +62,14 @@ EXTRA_KEYS: Mapping[str, tuple[str, ...]] = {
     "$expr": (),
     "$item": (),
     "$index": (),
+    "$state": (),
+    "$iteration": (),
     "$run": (),
     "$trigger": (),
     "$from": ("path", "onSkip"),
 }
 _MODERN = ("$literal", "$if", "$coalesce", "$step", "$input", "$variable")
-_FLOWC = (*_MODERN, "$expr", "$item", "$index", "$run", "$trigger")
+_FLOWC = (*_MODERN, "$expr", "$item", "$index", "$state", "$iteration", "$run", "$trigger")
 FORMS: Mapping[Spelling, tuple[str, ...]] = {
     Spelling.MODERN: _MODERN,
     Spelling.CLASSIC: ("$literal", "$from"),
@@ -98,7 +100,5 @@ def value_forms(spelling: Spelling) -> dict[str, tuple[str, ...]]:
 
 
 NOT_BUILT = {
-    "$state": "`while`",
-    "$iteration": "`while`",
     "$artifact": "artifacts",
 }

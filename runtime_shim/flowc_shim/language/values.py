@@ -121,6 +121,26 @@ class IndexRef:
 
 
 @dataclass(frozen=True, slots=True)
+class StateRef:
+    """The current state of the nearest ``while``, or what ``path`` leads to in it.
+
+    ``loop`` is None in a Source and the step's path in a Program.
+    """
+
+    loop: str | None = None
+    path: Path = ()
+    at: object = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IterationRef:
+    """How many passes of the nearest ``while`` came before this one; ``loop`` as in StateRef."""
+
+    loop: str | None = None
+    at: object = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RunRef:
     """What is known of the run: ``id``, ``name``, ``project``, ``branch``."""
 
@@ -148,6 +168,8 @@ Value: TypeAlias = (
     | Expr
     | ItemRef
     | IndexRef
+    | StateRef
+    | IterationRef
     | RunRef
     | TriggerRef
 )

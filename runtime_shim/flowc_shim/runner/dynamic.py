@@ -319,6 +319,9 @@ class _DynamicRun:
         """Raise: Stepflow flows have no loops."""
         raise final_error("EXPRESSION_FAILURE", "no loop is around this value")
 
+    state = item
+    iteration = index
+
     def run(self) -> Json:
         """Raise: Stepflow flows have no `$run`."""
         raise final_error("EXPRESSION_FAILURE", "`$run` is not available here")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.outcomes import BLOCKS_READERS, EDGE_TRUE, NEVER_RAN, Outcome
-from flowc_shim.contract.plan import FINALLY, ROOT, PlanCall, PlanStep
+from flowc_shim.contract.plan import FINALLY, ROOT, PlanStep
 from flowc_shim.language.evaluate import SkippedReference, holds, needed
 from flowc_shim.language.references import step_uses
 from flowc_shim.runner import keys
@@ -71,14 +71,7 @@ class UndecidedDependency(Exception):
 
 def own_values(step: PlanStep) -> Iterator[v.Value]:
     """Yield the values whose references are the step's edges."""
-    if isinstance(step.body, PlanCall):
-        yield step.body.input
-        if step.body.cache is not None and step.body.cache.key is not None:
-            yield step.body.cache.key
-    else:
-        if step.body.items is not None:
-            yield step.body.items
-        yield from (value for _, value in step.body.product)
+    yield from step.body.values()
     if step.when is not None:
         yield step.when.value
 

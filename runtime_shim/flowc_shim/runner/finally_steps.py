@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
-from flowc_shim.contract.plan import FINALLY, in_finally
+from flowc_shim.contract.plan import FINALLY, PlanWhile, in_finally
+from flowc_shim.contract.verdict import Status
 
 if TYPE_CHECKING:
     from flowc_shim.contract.json_types import Json
+    from flowc_shim.contract.verdict import Verdict
     from flowc_shim.runner.keys import Indices
     from flowc_shim.runner.runtime import Runtime
 
@@ -56,15 +58,29 @@ def run_finally_here(runtime: Runtime) -> None:
     _run_scope(runtime, FINALLY, ())
 
 
-def _run_scope(runtime: Runtime, scope: str, indices: Indices) -> None:
+def _run_scope(runtime: Runtime, scope: str, indices: Indices) -> Verdict | None:
+    """Run the units of a scope one after the other; the verdict of the last one."""
     from flowc_shim.runner.units import run_unit
 
+    verdict: Verdict | None = None
     waiting = [unit for unit in runtime.plan.units.values() if unit.scope == scope]
     while waiting:
         ids = {unit.id for unit in waiting}
         unit = next(unit for unit in waiting if ids.isdisjoint(unit.after))
         waiting.remove(unit)
         verdict = run_unit(runtime, unit.id, indices, {})
-        if unit.kind == "open":
+        if unit.kind != "open":
+            continue
+        loop = unit.steps[0]
+        if isinstance(runtime.plan.steps[loop].body, PlanWhile):
+            _run_passes(runtime, loop, indices, verdict)
+        else:
             for index in range(verdict.count):
-                _run_scope(runtime, unit.steps[0], (*indices, index))
+                _run_scope(runtime, loop, (*indices, index))
+    return verdict
+
+
+def _run_passes(runtime: Runtime, loop: str, indices: Indices, said: Verdict | None) -> None:
+    """Run the passes of a ``while``; what ends a pass says whether another follows."""
+    while said is not None and said.status is Status.DONE and said.go:
+        said = _run_scope(runtime, loop, (*indices, said.count))

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import ErrorInfo
@@ -17,6 +18,7 @@ from flowc_shim.runner.records import (
     AttemptRow,
     EndRecord,
     LoopRecord,
+    PassState,
     StepRecord,
 )
 from flowc_shim.stores.api import StoreUnavailable
@@ -24,7 +26,7 @@ from flowc_shim.stores.blobs import get_blob, put_blob
 from flowc_shim.stores.commit import commit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowc_shim.contract.json_types import Json
     from flowc_shim.runner.keys import Indices
@@ -243,8 +245,8 @@ class Journal:
             self._known[(indices, step)] = record
         return record
 
-    def value(self, record: StepRecord) -> Json:
-        """Return a step's value; large ones are read when they are first asked for."""
+    def value(self, record: StepRecord | PassState) -> Json:
+        """Return a step's value, or a state; large ones are read when they are first asked for."""
         if not record.blob:
             return record.value
         with self._lock:
@@ -325,6 +327,29 @@ class Journal:
             row["count"], lists["items"], [(name, values) for name, values in lists["product"]]
         )
 
+    # passes of a `while`
+
+    def state(self, indices: Indices, loop: str, number: int) -> PassState | None:
+        """Return the state after ``number`` passes, None while there is none."""
+        row = self._read(keys.state_key(self.run, indices, loop, number))
+        return None if row is None else _state(number, row)
+
+    def commit_state(
+        self, indices: Indices, loop: str, number: int, value: Json, *, go: bool
+    ) -> PassState:
+        """Decide the state after ``number`` passes, or adopt the one that there is."""
+        row = {"go": go, **self._pack(value)}
+        return _state(number, self._decide(keys.state_key(self.run, indices, loop, number), row))
+
+    def latest_state(self, indices: Indices, loop: str, most: int) -> PassState | None:
+        """Return the state after the most passes that were done, None if the loop never began."""
+        first = self.state(indices, loop, 0)
+        if first is None or not first.go:
+            return first
+        wanted = partial(keys.state_key, self.run, indices, loop)
+        number = self._last_number(wanted, 0, most)
+        return first if number == 0 else self.state(indices, loop, number)
+
     # flags
 
     def set_failing(self, scope: str, indices: Indices, reason: dict[str, Json]) -> bool:
@@ -351,7 +376,8 @@ class Journal:
                 return len(found)
         number = 0
         while number < most:
-            number = self._last_failed_item(loop, indices, number, most) + 1
+            wanted = partial(keys.failed_item_key, self.run, loop, indices)
+            number = self._last_number(wanted, number, most) + 1
             if number > most:
                 return most
             row = self._decide(
@@ -361,14 +387,17 @@ class Journal:
                 return number
         return most
 
-    def _last_failed_item(self, loop: str, indices: Indices, known: int, most: int) -> int:
-        """Return the number of the last row there is, from ``known``, which is there (or 0)."""
+    def _last_number(self, key: Callable[[int], str], known: int, most: int) -> int:
+        """Return the number of the last row there is, from ``known``, which is there (or 0).
+
+        Rows are numbered without gaps.
+        """
         while True:
             numbers, step = [], 1
             while known + step <= most:
                 numbers.append(known + step)
                 step *= 2
-            wanted = {keys.failed_item_key(self.run, loop, indices, n): n for n in numbers}
+            wanted = {key(n): n for n in numbers}
             found = self.store.read_many(list(wanted))
             if not found:
                 return known
@@ -388,3 +417,7 @@ class Journal:
         if len(wanted) == 1:
             return self.store.read(wanted[0]) is not None
         return bool(self.store.read_many(list(wanted)))
+
+
+def _state(number: int, row: dict[str, Json]) -> PassState:
+    return PassState(number, bool(row["go"]), row.get("value"), str(row.get("blob", "")))

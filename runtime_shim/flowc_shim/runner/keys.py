@@ -88,6 +88,11 @@ def loop_key(run: str, indices: Indices, loop: str) -> str:
     return f"{run_prefix(run)}/loops/{_scope(indices)}/{_part(loop)}"
 
 
+def state_key(run: str, indices: Indices, loop: str, number: int) -> str:
+    """Return the key of the state of a ``while`` after ``number`` passes."""
+    return f"{run_prefix(run)}/states/{_scope(indices)}/{_part(loop)}/{number}"
+
+
 def failing_key(run: str, scope: str, indices: Indices) -> str:
     """Return the key of the flag that a scope (the run, or one item of a loop) is failing."""
     return f"{run_prefix(run)}/failing/{_part(scope) if scope else '-'}/{_scope(indices)}"

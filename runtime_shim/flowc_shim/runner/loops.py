@@ -84,12 +84,19 @@ def _list(value: Json, what: str) -> list[Json]:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """What became of one item: at most one of ``failed`` and ``stopped``."""
+    """What became of one item; ``value`` is its output if it succeeded."""
 
+    outcome: Outcome = Outcome.SUCCEEDED
     value: Json = None
-    failed: bool = False
     error: ErrorInfo | None = None
-    stopped: bool = False
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome in BLOCKS_READERS
+
+    @property
+    def stopped(self) -> bool:
+        return self.outcome is Outcome.STOPPED
 
 
 def close_loop(
@@ -123,9 +130,23 @@ def close_loop(
     if not loop.tolerance.allows(len(failures) + stopped, record.count):
         # The items did not fail: the run, or a loop around this one, did or was stopped first.
         return commit(runtime, step, indices, StepRecord(Outcome.STOPPED, unit=unit))
-    results = [item.value for item in items]
+    results = _records(record, items) if loop.records else [item.value for item in items]
     done = StepRecord(Outcome.SUCCEEDED, results, unit=unit, started=time.time())
     return commit(runtime, step, indices, done)
+
+
+def _records(record: LoopRecord, items: list[_Item]) -> list[Json]:
+    """Return what became of each item, for ``collect: records``."""
+    return [
+        {
+            "index": index,
+            "item": record.item(index),
+            "outcome": item.outcome.value,
+            "output": item.value,
+            "error": None if item.error is None else item.error.to_json(),
+        }
+        for index, item in enumerate(items)
+    ]
 
 
 def _collect(
@@ -154,25 +175,28 @@ def _collect_item(
 
     loop = step.body
     assert isinstance(loop, PlanLoop)
-    error: ErrorInfo | None = None
+    first: StepRecord | None = None
     outcomes = set()
     for inner in body:
         record = runtime.journal.record(indices, inner.path)
         if record is None:
             record = settle(runtime, inner, indices, unit, status)
-        if record.outcome in FAILS_THE_FLOW and error is None:
-            error = record.error
+        if record.outcome in FAILS_THE_FLOW and first is None:
+            first = record
         outcomes.add(record.outcome)
-    if outcomes & BLOCKS_READERS:
-        return _Item(failed=True, error=error)
+    if first is not None:
+        return _Item(first.outcome, error=first.error)
+    if outcomes & BLOCKS_READERS:  # by a failure outside of the loop
+        return _Item(Outcome.UPSTREAM_FAILED)
     if outcomes & NEVER_RAN:
-        return _Item(stopped=True)
+        return _Item(Outcome.STOPPED)
     try:
-        return _Item(evaluate(loop.output, RunScope(runtime, step.path, indices)))
+        value = evaluate(loop.output, RunScope(runtime, step.path, indices))
+        return _Item(value=value)
     except SkippedReference:
-        return _Item()
+        return _Item(Outcome.SKIPPED)
     except FlowError as failure:
-        return _Item(failed=True, error=runtime.variables.masked(failure.info))
+        return _Item(Outcome.FAILED, error=runtime.variables.masked(failure.info))
 
 
 def _too_many(

@@ -66,6 +66,19 @@ class LoopRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PassState:
+    """The state of a ``while`` after ``number`` passes; ``go``: its condition holds.
+
+    ``blob``: as in :class:`StepRecord`.
+    """
+
+    number: int
+    go: bool
+    value: Json = None
+    blob: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EndRecord:
     """How a run ended."""
 

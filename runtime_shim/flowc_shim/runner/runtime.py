@@ -10,18 +10,25 @@ from uuid import NAMESPACE_URL, uuid5
 
 from flowc_shim.contract.errors import final_error
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
-from flowc_shim.contract.plan import Plan, PlanStep, in_finally, is_outermost
+from flowc_shim.contract.plan import (
+    Plan,
+    PlanLoop,
+    PlanStep,
+    PlanWhile,
+    in_finally,
+    is_outermost,
+)
 from flowc_shim.language.evaluate import SkippedReference
 from flowc_shim.runner.finally_steps import end_facts, seen_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from flowc_shim.components.pool import ClientPool
     from flowc_shim.contract.json_types import Json
     from flowc_shim.runner.journal import Journal
     from flowc_shim.runner.keys import Indices
-    from flowc_shim.runner.records import LoopRecord
+    from flowc_shim.runner.records import LoopRecord, PassState
     from flowc_shim.runner.variables import Variables
 
 LONGEST_HELD_WAIT = 30.0
@@ -34,6 +41,7 @@ class Runtime:
 
     ``hold_waits``: the longest wait before a re-try that this process sleeps through.
     ``cancelled``: set when what runs must stop (``failFast``, a stopped run); use :meth:`cancel`.
+    ``turn_seconds``: after this a unit that runs many passes hands back between two of them.
     ``deployment``: ``<target>/<name>`` of what the run is of, empty if it is of none.
     ``shares_blobs``: components put their blobs through one service for all runs.
     """
@@ -47,7 +55,9 @@ class Runtime:
     hold_waits: float = LONGEST_HELD_WAIT
     cancelled: threading.Event = field(default_factory=threading.Event)
     shares_blobs: bool = False
+    turn_seconds: float | None = None
     _loops: dict[tuple[str, Indices], LoopRecord] = field(default_factory=dict)
+    _states: dict[tuple[str, Indices], PassState] = field(default_factory=dict)
     _parts: set[threading.Event] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -106,18 +116,42 @@ class Runtime:
             self._loops[(loop, indices)] = known
         return known
 
+    def state(self, loop: str, indices: Indices) -> Json:
+        """Return the state that pass ``indices[-1]`` of a ``while`` begins with; raises KeyError.
+
+        Kept for the pass that was asked about last: passes follow each other.
+        """
+        outer, number = indices[:-1], indices[-1]
+        known = self._states.get((loop, outer))
+        if known is None or known.number != number:
+            known = self.journal.state(outer, loop, number)
+            if known is None:
+                raise KeyError(f"loop `{loop}` has no state {number} yet")
+            self._states[(loop, outer)] = known
+        return self.journal.value(known)
+
     def scope(self, step: PlanStep, indices: Indices) -> RunScope:
         """Return what the values of ``step`` may name."""
         return RunScope(self, step.scope, indices)
 
 
 class RunScope:
-    """Values at one place of one run: implements :class:`flowc_shim.language.evaluate.Scope`."""
+    """Values at one place of one run: implements :class:`flowc_shim.language.evaluate.Scope`.
 
-    def __init__(self, runtime: Runtime, scope: str, indices: Indices) -> None:
+    ``states``: by loop, states that are not decided yet.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        scope: str,
+        indices: Indices,
+        states: Mapping[str, Json] | None = None,
+    ) -> None:
         self._runtime = runtime
         self._scope = scope
         self._indices = indices
+        self._states = states or {}
 
     def input(self) -> Json:
         """Return the run's input."""
@@ -143,19 +177,32 @@ class RunScope:
             raise SkippedReference(path)
         raise final_error("EXPRESSION_FAILURE", f"step `{path}` ended {record.outcome.value}")
 
-    def _loop_place(self, loop: str | None) -> tuple[str, Indices]:
+    def _place(self, loop: str | None, kind: type[PlanLoop | PlanWhile]) -> tuple[str, Indices]:
+        """Return path and indices of ``loop``, or of the nearest one of its kind."""
+        steps = self._runtime.plan.steps
         path = self._scope if loop is None else loop
+        while not isinstance(steps[path].body, kind):
+            path = steps[path].scope
         return path, self._runtime.indices_at(path, self._indices)
 
     def item(self, loop: str | None) -> Json:
         """Return the current item of a loop around this place."""
-        path, indices = self._loop_place(loop)
+        path, indices = self._place(loop, PlanLoop)
         record = self._runtime.loop_record(path, indices[:-1])
         return record.item(indices[-1])
 
     def index(self, loop: str | None) -> int:
         """Return the current index of a loop around this place."""
-        return self._loop_place(loop)[1][-1]
+        return self._place(loop, PlanLoop)[1][-1]
+
+    def state(self, loop: str | None) -> Json:
+        """Return the state that the current pass of a ``while`` around this place began with."""
+        path, indices = self._place(loop, PlanWhile)
+        return self._states[path] if path in self._states else self._runtime.state(path, indices)
+
+    def iteration(self, loop: str | None) -> int:
+        """Return how many passes came before the current one."""
+        return self._place(loop, PlanWhile)[1][-1]
 
     def run(self) -> Json:
         """Return id, name, project and branch of the run; in ``finally:`` also how it ended."""

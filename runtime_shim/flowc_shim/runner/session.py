@@ -34,6 +34,7 @@ DEPLOYMENT = "FLOWC_DEPLOYMENT"
 
 VARIABLES = "FLOWC_VARIABLES"
 HOLD_WAITS = "FLOWC_HOLD_WAITS"
+TURN_SECONDS = "FLOWC_TURN_SECONDS"
 WORKING_DIRECTORY = "FLOWC_WORKING_DIRECTORY"
 AWS_SECRETS = "FLOWC_AWS_SECRETS"
 """JSON: environment variable → name of a secret in AWS Secrets Manager."""
@@ -87,4 +88,5 @@ def make_runtime(
         deployment=env.get(DEPLOYMENT, ""),
         hold_waits=float(env.get(HOLD_WAITS, LONGEST_HELD_WAIT)),
         shares_blobs=URL in env,
+        turn_seconds=float(env[TURN_SECONDS]) if TURN_SECONDS in env else None,
     )

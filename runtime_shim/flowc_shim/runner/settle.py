@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import Outcome
-from flowc_shim.contract.plan import PlanCall, PlanStep, PlanUnit
+from flowc_shim.contract.plan import PlanCall, PlanStep, PlanUnit, PlanWhile
 from flowc_shim.runner.attempts import Later, due_later
 from flowc_shim.runner.deaths import Death, read_death
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry
@@ -83,6 +83,11 @@ def _settle_one(
         if rows:
             error = rows[-1].error or read_death(cause).error(rows[-1].number)
             return fail(runtime, step, indices, error, unit, started=rows[0].started)
+    elif isinstance(step.body, PlanWhile):
+        if runtime.journal.state(indices, step.path, 0) is not None:
+            from flowc_shim.runner.passes import close_while
+
+            return close_while(runtime, step, indices, unit, status or "failed", cause)
     elif runtime.journal.loop(indices, step.path) is not None:
         from flowc_shim.runner.loops import close_loop
 
@@ -112,8 +117,9 @@ def settle_units(
         unit = runtime.plan.units[unit_id]
         if status.lower() not in DEAD_STATUSES:
             continue
-        for path in unit.steps:
-            settle(runtime, runtime.plan.steps[path], indices, by, status, cause)
+        for path in unit.steps:  # what ends a pass is about a step outside of the pass
+            place, _ = runtime.place(path, indices)
+            settle(runtime, runtime.plan.steps[path], place, by, status, cause)
 
 
 def later_attempt(

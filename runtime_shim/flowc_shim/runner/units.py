@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
-from flowc_shim.contract.plan import PlanCall, PlanUnit, in_finally
+from flowc_shim.contract.plan import PlanCall, PlanStep, PlanUnit, PlanWhile, in_finally
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later
@@ -20,6 +20,7 @@ from flowc_shim.runner.deadline import end_in_time, time_left
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_keys
 from flowc_shim.runner.finish import conclude
 from flowc_shim.runner.loops import close_loop, open_loop
+from flowc_shim.runner.passes import close_while, end_pass, open_while
 from flowc_shim.runner.records import StepRecord
 from flowc_shim.runner.settle import later_attempt, settle, settle_units
 from flowc_shim.runner.steps import advance, commit
@@ -42,23 +43,62 @@ def run_unit(runtime: Runtime, unit_id: str, indices: Indices, settled: Settled)
     if in_finally(unit.scope):
         conclude(runtime, "failed")  # unless it is, by whoever the engine asked to
     settle_units(runtime, settled, indices, unit_id)
+    step = runtime.plan.steps[unit.steps[0]]
     if unit.kind == "open":
         return _open(runtime, unit, indices)
+    if unit.kind == "next":
+        return _stand(runtime, step, indices[:-1], end_pass(runtime, step, indices, unit_id))
     if unit.kind == "close":
-        step = runtime.plan.steps[unit.steps[0]]
-        return _verdict_of(close_loop(runtime, step, indices, unit_id))
+        close = close_while if isinstance(step.body, PlanWhile) else close_loop
+        return _verdict_of(close(runtime, step, indices, unit_id))
     with _watching(runtime, unit, indices) as watched:
-        return _run_steps(watched, unit, indices)
+        if unit.kind == "while":
+            return _run_passes(watched, unit, indices)
+        return _run_steps(watched, unit.steps, indices, unit.id)
 
 
-def _run_steps(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
+def _run_passes(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
+    """Run a whole ``while`` from where it stands; at the end of its time, say that more follows."""
+    ends = None if runtime.turn_seconds is None else time.monotonic() + runtime.turn_seconds
+    step = runtime.plan.steps[unit.steps[0]]
+    number = _opened_while(runtime, step, indices, unit.id)
+    while number is not None:
+        here = (*indices, number)
+        verdict = _run_steps(runtime, unit.inner, here, unit.id)
+        if verdict.status is Status.RETRY:
+            return verdict
+        number = end_pass(runtime, step, here, unit.id)
+        if ends is not None and time.monotonic() >= ends:
+            break
+    return _stand(runtime, step, indices, number)
+
+
+def _opened_while(runtime: Runtime, step: PlanStep, indices: Indices, unit: str) -> int | None:
+    try:
+        return open_while(runtime, step, indices, unit)
+    except UndecidedDependency:
+        _settle_reads(runtime, step.path, indices, unit)
+        return open_while(runtime, step, indices, unit)
+
+
+def _stand(runtime: Runtime, step: PlanStep, indices: Indices, number: int | None) -> Verdict:
+    """Return where a ``while`` stands: which pass follows, or what its one result is."""
+    if number is not None:
+        return Verdict(Status.DONE, go=True, count=number)
+    decided = runtime.journal.record(indices, step.path)
+    assert decided is not None
+    verdict = _verdict_of(decided)
+    return Verdict(verdict.status, verdict.error_class, go=False)
+
+
+def _run_steps(runtime: Runtime, paths: Sequence[str], indices: Indices, unit: str) -> Verdict:
     verdict = Verdict(Status.DONE)
-    for path in unit.steps:
+    for path in paths:
         try:
-            result = advance(runtime, runtime.plan.steps[path], indices, unit.id)
+            result = advance(runtime, runtime.plan.steps[path], indices, unit)
         except UndecidedDependency:
-            _settle_reads(runtime, path, indices, unit.id)
-            result = advance(runtime, runtime.plan.steps[path], indices, unit.id)
+            _settle_reads(runtime, path, indices, unit)
+            result = advance(runtime, runtime.plan.steps[path], indices, unit)
         if isinstance(result, Later):
             return _later(result)
         verdict = _worse(verdict, _verdict_of(result))
@@ -74,6 +114,8 @@ def _settle_reads(runtime: Runtime, path: str, indices: Indices, unit: str) -> N
 
 def _open(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
     step = runtime.plan.steps[unit.steps[0]]
+    if isinstance(step.body, PlanWhile):
+        return _stand(runtime, step, indices, _opened_while(runtime, step, indices, unit.id))
     try:
         record = open_loop(runtime, step, indices, unit.id)
     except UndecidedDependency:
@@ -81,10 +123,7 @@ def _open(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
         record = open_loop(runtime, step, indices, unit.id)
     if record is not None:
         return Verdict(Status.DONE, go=record.count > 0, count=record.count)
-    decided = runtime.journal.record(indices, step.path)
-    assert decided is not None
-    verdict = _verdict_of(decided)
-    return Verdict(verdict.status, verdict.error_class, go=False)
+    return _stand(runtime, step, indices, None)
 
 
 def _verdict_of(record: StepRecord) -> Verdict:
@@ -143,7 +182,8 @@ def _settled_verdict(runtime: Runtime, settled: Settled, indices: Indices) -> Ve
     verdict = Verdict(Status.DONE)
     for unit_id in settled:
         for path in runtime.plan.units[unit_id].steps:
-            record = runtime.journal.record(indices, path)
+            place, _ = runtime.place(path, indices)
+            record = runtime.journal.record(place, path)
             if record is not None:
                 verdict = _worse(verdict, _verdict_of(record))
     return verdict

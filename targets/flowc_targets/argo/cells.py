@@ -59,20 +59,21 @@ def guarded(unit: Unit) -> bool:
 
 def cells_of(layout: Layout, scope: str) -> list[Cell]:
     """Return the cells of ``scope`` in an order that respects what they come after."""
-    loops = {facts.open: facts for facts in layout.loops.values()}
     cell_of = {facts.close: facts.path for facts in layout.loops.values()}
+    cell_of |= {facts.close: facts.path for facts in layout.whiles.values()}
     found = []
     for unit_id in layout.scopes[scope]:
         unit = layout.units[unit_id]
         if unit.kind == "close":
             continue  # with its opening: nothing else can come between the two
         after = tuple(dict.fromkeys(cell_of.get(before, before) for before in unit.after))
-        if unit.kind == "open":
-            facts = loops[unit_id]
+        facts = layout.opened_by(unit_id)
+        if facts is not None:
             units = (unit, layout.units[facts.close])
             found.append(Cell(facts.path, units, after, tasks=3))
         else:
-            found.append(Cell(unit_id, (unit,), after, 2 if guarded(unit) else 1))
+            tasks = 2 if guarded(unit) or unit.kind == "next" else 1
+            found.append(Cell(unit_id, (unit,), after, tasks))
     return found
 
 

@@ -10,9 +10,11 @@ from flowc_shim.language.canonical import canonical
 from flowc_targets.argo import limits
 from flowc_targets.argo.dags import build_dags
 from flowc_targets.argo.manifests import packed_plan, workflow_template
+from flowc_targets.argo.passes import nesting
 from flowc_targets.argo.sizes import deepest, least_status_bytes, loop_nodes, template_bytes
 
 if TYPE_CHECKING:
+    from flowc.ir.layout import LoopFacts, WhileFacts
     from flowc.target import Compilation
 
 
@@ -25,8 +27,7 @@ def check_sizes(compilation: Compilation, diagnostics: Diagnostics) -> None:
     _check_status(compilation, diagnostics)
     depth = deepest(layout)
     if depth >= limits.DEPTH:
-        _report(diagnostics, f"templates would nest {depth} deep; Argo allows less than "
-                f"{limits.DEPTH}", at, "nest fewer loops")  # fmt: skip
+        _report_depth(layout, depth, at, diagnostics)
     dags = build_dags(layout)
     most = max(len(template["dag"]["tasks"]) for template in dags.templates)
     if most > limits.TASKS_PER_DAG:
@@ -40,6 +41,19 @@ def check_sizes(compilation: Compilation, diagnostics: Diagnostics) -> None:
         )
         _report(diagnostics, message, at, _fewer_units(layout))
     _check_plan(compilation, diagnostics)
+
+
+def _report_depth(layout: Layout, depth: int, at: Span, diagnostics: Diagnostics) -> None:
+    most = max(layout.whiles.values(), key=nesting, default=None)
+    hint = "nest fewer loops"
+    if most is not None:
+        at = most.span
+        hint = (
+            "lower `maxIterations`, or make each pass a chain of calls to served components: "
+            "then one pod runs all passes"
+        )
+    message = f"templates would nest {depth} deep; Argo allows less than {limits.DEPTH}"
+    _report(diagnostics, message, at, hint)
 
 
 def _check_loops(compilation: Compilation, diagnostics: Diagnostics) -> bool:
@@ -65,7 +79,8 @@ def _check_status(compilation: Compilation, diagnostics: Diagnostics) -> None:
     size = least_status_bytes(layout)
     if size <= limits.NODE_STATUS_BYTES:
         return
-    loops = {loop.span: loop_nodes(layout, loop) for loop in layout.loops.values()}
+    every: list[LoopFacts | WhileFacts] = [*layout.loops.values(), *layout.whiles.values()]
+    loops = {loop.span: loop_nodes(layout, loop) for loop in every}
     at = max(loops, key=lambda span: loops[span], default=None)
     if at is None or not loops[at]:
         at = compilation.program.span

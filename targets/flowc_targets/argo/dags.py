@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_shim.contract.plan import ROOT, is_outermost
 from flowc_targets._shared.names import unique_names
@@ -15,13 +15,25 @@ from flowc_targets.argo.cells import (
     guarded,
     segments_of,
 )
-from flowc_targets.argo.edges import Run, after_loop, count_of, edge, go_of
+from flowc_targets.argo.edges import Run, after_loop, count_of, edge, ended_somehow, go_of
 from flowc_targets.argo.leaves import LeafClass, light_class, settle_parameters, unit_class
+from flowc_targets.argo.passes import (
+    AGAIN,
+    around,
+    chunk_dag,
+    chunks_of,
+    dag_inputs,
+    entering,
+    goes_on,
+    next_place,
+    same_place,
+)
+from flowc_targets.argo.tasks import SCOPE, Document, dag, scope_argument, task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowc.ir.layout import Layout, LoopFacts, Unit
+    from flowc.ir.layout import Layout, LoopFacts, Unit, WhileFacts
 
 ENTRY = "main"
 EXIT = ":on-exit"
@@ -36,10 +48,6 @@ WORDS = frozenset(
 
 SHOWN_STEPS = 20
 """Steps of a unit that its pod names."""
-
-SCOPE = "{{inputs.parameters.scope}}"
-
-Document = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -61,9 +69,11 @@ def build_dags(layout: Layout) -> Dags:
     """Return all DAG templates, each before those that it calls."""
     dags = Dags(layout)
     segments = {scope: segments_of(cells_of(layout, scope)) for scope in layout.scopes}
-    ids = [EXIT, *(_scope_id(scope) for scope in layout.scopes if is_outermost(scope))]
+    ids = [EXIT, *(_scope_id(layout, scope) for scope in layout.scopes if is_outermost(scope))]
     for loop in layout.loops:
         ids += [f"{loop}:fan", f"{loop}:item"]
+    for loop in layout.whiles:
+        ids += [f"{loop}:pass", f"{loop}:chunk"]
     for scope, found in segments.items():
         if len(found) > 1:
             ids += [_segment_id(scope, segment) for segment in found]
@@ -73,10 +83,10 @@ def build_dags(layout: Layout) -> Dags:
     return dags
 
 
-def _scope_id(scope: str) -> str:
+def _scope_id(layout: Layout, scope: str) -> str:
     if is_outermost(scope):
         return scope or ENTRY
-    return f"{scope}:item"
+    return f"{scope}:pass" if scope in layout.whiles else f"{scope}:item"
 
 
 def _segment_id(scope: str, segment: Segment) -> str:
@@ -89,35 +99,39 @@ def _relative(id: str, scope: str) -> str:
 
 def _scope_dag(dags: Dags, scope: str, segments: list[Segment]) -> None:
     """Add the template of a scope: the entrypoint, or the body of a loop's item."""
-    name = dags.template_names[_scope_id(scope)]
+    name = dags.template_names[_scope_id(dags.layout, scope)]
+    inputs = dag_inputs(dags.layout, scope)
     cells = [cell for segment in segments for cell in segment.cells]
-    names = unique_names(_task_ids(cells, scope), NAME, WORDS)
+    names = unique_names(_task_ids(dags.layout, cells, scope), NAME, WORDS)
     here = len(dags.templates)
     if len(segments) == 1:
         # A dead unit fails its item's DAG, which the loop's close tolerates and settles: there,
         # settling costs no pod per item.
         tasks = _tasks(dags, scope, cells, names, settle=is_outermost(scope))
-        dags.templates.insert(here, _dag(name, scope, tasks or [_empty_run(dags)]))
+        dags.templates.insert(here, dag(name, inputs, tasks or [_empty_run(dags)]))
         return
     parts = [dags.template_names[_segment_id(scope, segment)] for segment in segments]
     outer = [
-        _task(part, part, [parts[index] for index in segment.after], _scope_argument(scope))
+        task(part, part, [parts[index] for index in segment.after], same_place(inputs))
         for part, segment in zip(parts, segments, strict=True)
     ]
-    dags.templates.append(_dag(name, scope, outer))
+    dags.templates.append(dag(name, inputs, outer))
     for part, segment in zip(parts, segments, strict=True):
         here = len(dags.templates)
         tasks = _tasks(dags, scope, segment.cells, names, settle=True)
-        dags.templates.insert(here, _dag(part, scope, tasks))
+        dags.templates.insert(here, dag(part, inputs, tasks))
 
 
-def _task_ids(cells: Sequence[Cell], scope: str) -> list[str]:
+def _task_ids(layout: Layout, cells: Sequence[Cell], scope: str) -> list[str]:
     ids = []
     settles = 0
     for cell in cells:
         here = _relative(cell.id, scope)
         if len(cell.units) == 2:
-            ids += [f"{here}:open", f"{here}:fan", f"{here}:close"]
+            middle = "passes" if cell.id in layout.whiles else "fan"
+            ids += [f"{here}:open", f"{here}:{middle}", f"{here}:close"]
+        elif cell.units[0].kind == "next":
+            ids += [here, AGAIN]
         else:
             ids += [here, f"{here}:ask"] if guarded(cell.units[0]) else [here]
         settles += sum(unit.handled for unit in cell.units)
@@ -142,6 +156,8 @@ def _tasks(
         if len(cell.units) == 2:
             read.add(first.id)
             tasks += _loop_tasks(dags, cell, runs, before, names)
+        elif first.kind == "next":
+            tasks += _next_tasks(dags, first, runs[first.id], before, names[AGAIN])
         else:
             tasks += _unit_tasks(dags, first, runs[first.id], before)
     if settle:
@@ -167,13 +183,13 @@ def _unit_tasks(dags: Dags, unit: Unit, run: Run, before: list[Run]) -> list[Doc
     arguments = [*_unit_arguments(unit), *_settle_arguments(settles)]
     if run.ask is None:
         leaf = unit_class(unit, settles=len(settles), first=first, scoped=scoped)
-        return [_task(run.task, dags.leaf(leaf), depends, arguments)]
+        return [task(run.task, dags.leaf(leaf), depends, arguments)]
     asking = light_class("ask", settles=len(settles), first=first, scoped=scoped)
     leaf = unit_class(unit, settles=0, first=False, scoped=scoped)
     asked = [argument for argument in arguments if argument["name"] != "steps"]
-    heavy = _task(run.task, dags.leaf(leaf), [run.ask], _unit_arguments(unit))
+    heavy = task(run.task, dags.leaf(leaf), [run.ask], _unit_arguments(unit))
     heavy["when"] = go_of(run.ask)
-    return [_task(run.ask, dags.leaf(asking), depends, asked), heavy]
+    return [task(run.ask, dags.leaf(asking), depends, asked), heavy]
 
 
 def _loop_tasks(
@@ -181,19 +197,22 @@ def _loop_tasks(
 ) -> list[Document]:
     """Return the three tasks of a loop: open, fan out, close; and add its fan-out template."""
     opening, closing = cell.units
-    facts = dags.layout.loops[cell.id]
     scope = opening.scope
     tasks = _unit_tasks(dags, opening, runs[opening.id], before)
     opened = runs[opening.id]
-    fan = names[f"{_relative(cell.id, scope)}:fan"]
-    count = {"name": "count", "value": count_of(opened.task)}
-    arguments = [count, *_scope_argument(scope)]
-    tasks.append(_task(fan, _fan_out(dags, facts, scope), [opened.task], arguments))
-    end = after_loop(opened, fan)
+    passes = cell.id in dags.layout.whiles
+    fan = names[f"{_relative(cell.id, scope)}:{'passes' if passes else 'fan'}"]
+    if passes:
+        tasks.append(_passes(dags, dags.layout.whiles[cell.id], scope, opened, fan))
+    else:
+        count = {"name": "count", "value": count_of(opened.task)}
+        template = _fan_out(dags, dags.layout.loops[cell.id], scope)
+        tasks.append(task(fan, template, [opened.task], [count, *scope_argument(scope)]))
+    end = after_loop(opened, fan, may_skip=passes)
     settles = [end.settle] if end.settle else []
     leaf = unit_class(closing, settles=len(settles), first=False, scoped=not is_outermost(scope))
     arguments = [*_unit_arguments(closing), *_settle_arguments(settles)]
-    return [*tasks, _task(runs[closing.id].task, dags.leaf(leaf), [end.depends], arguments)]
+    return [*tasks, task(runs[closing.id].task, dags.leaf(leaf), [end.depends], arguments)]
 
 
 def _fan_out(dags: Dags, facts: LoopFacts, scope: str) -> str:
@@ -206,12 +225,40 @@ def _fan_out(dags: Dags, facts: LoopFacts, scope: str) -> str:
     """
     name = dags.template_names[f"{facts.path}:fan"]
     item = "{{item}}" if is_outermost(scope) else f"{SCOPE}/{{{{item}}}}"
-    task = _task(
-        "item", dags.template_names[f"{facts.path}:item"], [], [{"name": "scope", "value": item}]
-    )
-    task["withSequence"] = {"count": "{{inputs.parameters.count}}"}
-    dags.templates.append(_dag(name, scope, [task], count=True, parallelism=facts.concurrency))
+    body = dags.template_names[f"{facts.path}:item"]
+    each = task("item", body, [], [{"name": "scope", "value": item}])
+    each["withSequence"] = {"count": "{{inputs.parameters.count}}"}
+    inputs = ["count"] if is_outermost(scope) else ["scope", "count"]
+    dags.templates.append(dag(name, inputs, [each], parallelism=facts.concurrency))
     return name
+
+
+def _passes(dags: Dags, facts: WhileFacts, scope: str, opened: Run, name: str) -> Document:
+    """Return the task that goes through all passes; and add the template of a chunk, if need be."""
+    template = dags.template_names[f"{facts.path}:pass"]
+    if chunks_of(facts) > 1:
+        chunk = dags.template_names[f"{facts.path}:chunk"]
+        light = unit_class(
+            dags.layout.units[facts.open], settles=0, first=False, scoped=not is_outermost(scope)
+        )
+        dags.templates.append(chunk_dag(chunk, template, dags.leaf(light), facts, scope))
+        template = chunk
+    first = task(name, template, [opened.task], entering(opened.task, scope))
+    first["when"] = go_of(opened.task)
+    return first
+
+
+def _next_tasks(dags: Dags, unit: Unit, run: Run, before: list[Run], again: str) -> list[Document]:
+    """Return the task that ends a pass, whatever became of it, and the one that is the next."""
+    facts = dags.layout.whiles[unit.scope]
+    leaf = unit_class(unit, settles=0, first=False, scoped=True)
+    ended = [ended_somehow(other.task) for other in before]
+    scope = around(facts)
+    onward = task(
+        again, dags.template_names[f"{facts.path}:pass"], [run.task], next_place(run.task, scope)
+    )
+    onward["when"] = goes_on(run.task, facts)
+    return [task(run.task, dags.leaf(leaf), ended, _unit_arguments(unit)), onward]
 
 
 def _settling(dags: Dags, scope: str, unread: list[Run], names: dict[str, str]) -> list[Document]:
@@ -224,19 +271,19 @@ def _settling(dags: Dags, scope: str, unread: list[Run], names: dict[str, str]) 
     for number, start in enumerate(range(0, len(unread), SETTLES_PER_TASK)):
         edges = [edge(run) for run in unread[start : start + SETTLES_PER_TASK]]
         leaf = light_class("settle", settles=len(edges), scoped=not is_outermost(scope))
-        arguments = _scope_argument(scope) + _settle_arguments([e.settle or "" for e in edges])
+        arguments = scope_argument(scope) + _settle_arguments([e.settle or "" for e in edges])
         depends = [found.depends for found in edges]
-        tasks.append(_task(names[_settle_id(number)], dags.leaf(leaf), depends, arguments))
+        tasks.append(task(names[_settle_id(number)], dags.leaf(leaf), depends, arguments))
     return tasks
 
 
 def _empty_run(dags: Dags) -> Document:
     """Return the one task of a flow that needs no step: it puts the run's input into the store."""
-    return _task("start", dags.leaf(light_class("settle", first=True)), [], [])
+    return task("start", dags.leaf(light_class("settle", first=True)), [], [])
 
 
 def _unit_arguments(unit: Unit) -> list[Document]:
-    arguments = [{"name": "unit", "value": unit.id}, *_scope_argument(unit.scope)]
+    arguments = [{"name": "unit", "value": unit.id}, *scope_argument(unit.scope)]
     if unit.kind == "steps" and unit.steps != (unit.id,):
         arguments.append({"name": "steps", "value": _shown(unit.steps)})
     return arguments
@@ -250,36 +297,8 @@ def _shown(steps: Sequence[str]) -> str:
     return ", ".join([*steps[: SHOWN_STEPS - 1], f"… ({more:,} more)", steps[-1]])
 
 
-def _scope_argument(scope: str) -> list[Document]:
-    return [] if is_outermost(scope) else [{"name": "scope", "value": SCOPE}]
-
-
 def _settle_arguments(settles: Sequence[str]) -> list[Document]:
     return [
         {"name": name, "value": value}
         for name, value in zip(settle_parameters(len(settles)), settles, strict=True)
     ]
-
-
-def _task(name: str, template: str, depends: Sequence[str], arguments: list[Document]) -> Document:
-    task: Document = {"name": name, "template": template}
-    if depends:
-        task["depends"] = " && ".join(depends)
-    if arguments:
-        task["arguments"] = {"parameters": arguments}
-    return task
-
-
-def _dag(
-    name: str, scope: str, tasks: list[Document], *, count: bool = False, parallelism: int = 0
-) -> Document:
-    """Return a DAG template. ``failFast: false`` lets what runs end and be seen; template-level
-    ``failFast`` is never set: it counts handled failures and single attempts."""
-    template: Document = {"name": name}
-    inputs = ([] if is_outermost(scope) else ["scope"]) + (["count"] if count else [])
-    if inputs:
-        template["inputs"] = {"parameters": [{"name": parameter} for parameter in inputs]}
-    if parallelism:
-        template["parallelism"] = parallelism
-    template["dag"] = {"failFast": False, "tasks": tasks}
-    return template

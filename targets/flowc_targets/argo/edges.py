@@ -55,17 +55,23 @@ def edge(before: Run) -> Edge:
     return Edge(depends, f"{before.unit}={status}")
 
 
-def after_loop(open_run: Run, fan: str) -> Edge:
+def after_loop(open_run: Run, fan: str, *, may_skip: bool = False) -> Edge:
     """Return when a loop is closed: after all items, whatever became of them.
 
     The close judges how many items may fail, so it tolerates a failed fan-out. The fan-out of no
     item succeeds. If the opening died, the fan-out is omitted; then the loop is only closed if its
-    failure may become a value.
+    failure may become a value. ``may_skip``: passes, of which there may be none.
     """
+    ended = (*_DIED, "Skipped") if may_skip else _DIED
     if not open_run.handled:
-        return Edge(_any(fan, _DIED))
+        return Edge(_any(fan, ended))
     opened = edge(open_run)
-    return Edge(f"{opened.depends} && {_any(fan, (*_DIED, 'Omitted'))}", opened.settle)
+    return Edge(f"{opened.depends} && {_any(fan, (*ended, 'Omitted'))}", opened.settle)
+
+
+def ended_somehow(task: str) -> str:
+    """Return the part of ``depends`` that holds once nothing more will become of ``task``."""
+    return _any(task, (*_DIED, "Skipped", "Omitted"))
 
 
 def count_of(open_task: str) -> str:

@@ -37,11 +37,14 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "stepflow-deploy": lowered("Deployment, Service, autoscaler; HAProxy before several servers"),
     "dynamic-flows": lowered("run inside the pod of the step that submits them"),
     "granularity-auto": lowered("a pod runs the whole chain"),
-    "while": refused("not built yet"),
+    "while": lowered(
+        "a chain of calls to served components: one pod runs all passes; else templates that call "
+        "themselves, within the budgets of nesting and node status (about 2,000 passes of one unit)"
+    ),
     "cache": lowered("looked up by the shim; a heavy unit's pod is not even started"),
     "emit": refused("not built yet"),
     "finally": lowered("tasks of the exit handler; the sweeper runs them for terminated Workflows"),
-    "collect": refused("not built yet"),
+    "collect": lowered("by the shim that closes the loop"),
     "run-timeout": lowered(
         "kept by the shims; `activeDeadlineSeconds` as a backstop, the end is recorded"
     ),

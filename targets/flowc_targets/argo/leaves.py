@@ -113,7 +113,7 @@ def unit_class(unit: Unit, *, settles: int, first: bool, scoped: bool) -> LeafCl
         numbers = [own.cpu, own.memory, own.disk, own.gpu] if own else []
         needs = json.dumps([profile, numbers])
     return LeafClass(
-        kind="open" if unit.kind == "open" else "run",
+        kind="open" if unit.kind in ("open", "next") else "run",
         settles=settles,
         first=first,
         scoped=scoped,

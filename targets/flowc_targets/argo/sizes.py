@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from flowc.ir.layout import WhileFacts
 from flowc_shim.contract.plan import ROOT, is_outermost
 from flowc_targets.argo.cells import cells_of, guarded, segments_of
 from flowc_targets.argo.limits import BYTES_PER_NODE
+from flowc_targets.argo.passes import chunks_of, nesting
 
 if TYPE_CHECKING:
     from flowc.ir.layout import Layout, LoopFacts
@@ -40,17 +42,27 @@ def scope_nodes(layout: Layout, scope: str) -> int:
     for cell in cells:
         nodes += sum(_UNIT_NODES * (2 if guarded(unit) else 1) for unit in cell.units)
         if len(cell.units) == 2:
-            nodes += 2 + loop_nodes(layout, layout.loops[cell.id])
+            loop = layout.loops.get(cell.id) or layout.whiles[cell.id]
+            nodes += 2 + loop_nodes(layout, loop)
     return nodes
 
 
-def loop_nodes(layout: Layout, loop: LoopFacts) -> int:
-    """Return the nodes of all items of one instance of ``loop``."""
+def loop_nodes(layout: Layout, loop: LoopFacts | WhileFacts) -> int:
+    """Return the nodes of all items, or passes, of one instance of ``loop``."""
+    if isinstance(loop, WhileFacts):
+        asking = (1 + _UNIT_NODES) * chunks_of(loop) if chunks_of(loop) > 1 else 0
+        return loop.passes * scope_nodes(layout, loop.path) + asking
     return loop.count * scope_nodes(layout, loop.path) if loop.count else 0
 
 
 def deepest(layout: Layout, scope: str = ROOT) -> int:
     """Return how deep templates nest from ``scope``'s on, leaf included."""
     cells = cells_of(layout, scope)
-    inner = [1 + deepest(layout, cell.id) for cell in cells if len(cell.units) == 2]
+    inner = [_around(layout, cell.id) for cell in cells if len(cell.units) == 2]
     return 1 + (len(segments_of(cells)) > 1) + max([1, *inner])
+
+
+def _around(layout: Layout, loop: str) -> int:
+    """Return how deep templates nest from the task that goes through a loop's items or passes."""
+    facts = layout.whiles.get(loop)
+    return (1 if facts is None else nesting(facts)) + deepest(layout, loop)

@@ -104,16 +104,17 @@ class Scheduler:
     def _finish(self) -> None:
         self._finished = True
 
-    def _start_scope(self, scope: str, indices: Indices, done: Callable[[], None]) -> None:
+    def _start_scope(self, scope: str, indices: Indices, done: Callable[[], None]) -> _ScopeRun:
         run = _ScopeRun(scope, indices, done)
         units = self._layout.scopes.get(scope, ())
         run.open_units = len(units)
         if not units:
             self._events.put(done)
-            return
+            return run
         for unit in units:
             run.waiting[unit] = len(self._layout.units[unit].after)
         self._start([unit for unit in units if run.waiting[unit] == 0], run)
+        return run
 
     def _start(self, units: Iterable[str], run: _ScopeRun) -> None:
         for unit_id in units:
@@ -130,8 +131,8 @@ class Scheduler:
 
     def _may_start(self, unit: Unit, run: _ScopeRun) -> bool:
         """Whether those before it are done; a dead one counts only if it may become a value."""
-        if unit.kind == "close":
-            return True  # whatever became of the items, somebody has to collect them
+        if unit.kind in ("close", "next"):
+            return True  # whatever became of items or passes, somebody has to look at them
         for before in unit.after:
             ended = run.ended[before]
             if ended.cause == "omitted":
@@ -156,10 +157,15 @@ class Scheduler:
 
     def _ended(self, unit: Unit, run: _ScopeRun, ended: Ended, *, started: bool) -> None:
         run.ended[unit.id] = ended
-        count = ended.verdict.count if ended.verdict is not None else 0
-        if unit.kind == "open" and started and count > 0:
-            self._fan_out(self._layout.loops[unit.steps[0]], run, count)
-            return
+        verdict = ended.verdict
+        if verdict is not None and started and unit.kind == "open":
+            if unit.steps[0] in self._layout.whiles:
+                if verdict.go:
+                    self._pass(unit.steps[0], run, verdict.count)
+                    return
+            elif verdict.count > 0:
+                self._fan_out(self._layout.loops[unit.steps[0]], run, verdict.count)
+                return
         self._release(unit, run)
 
     def _release(self, unit: Unit, run: _ScopeRun) -> None:
@@ -174,6 +180,20 @@ class Scheduler:
             self._events.put(lambda: self._start(ready, run))
         if run.open_units == 0:
             self._events.put(run.done)
+
+    def _pass(self, loop: str, parent: _ScopeRun, number: int) -> None:
+        """Start a pass of a ``while``; when all of it ended, its last unit says what follows."""
+        indices = (*parent.indices, number)
+        facts = self._layout.whiles[loop]
+
+        def done() -> None:
+            verdict = run.ended[facts.next].verdict
+            if verdict is not None and verdict.status is Status.DONE and verdict.go:
+                self._pass(loop, parent, verdict.count)
+            else:
+                self._release(self._layout.units[facts.open], parent)
+
+        run = self._start_scope(loop, indices, done)
 
     def _fan_out(self, facts: LoopFacts, run: _ScopeRun, count: int) -> None:
         loop = _LoopRun(facts, run, deque(range(count)))

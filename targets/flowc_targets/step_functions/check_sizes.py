@@ -40,7 +40,7 @@ def _check_items(compilation: Compilation, diagnostics: Diagnostics) -> None:
         distributed = is_distributed(facts, units, store)
         most = MAX_ITEMS if distributed else RANGE_ITEMS
         if facts.count > most:
-            inside = "inside of another loop " if "/" in facts.path else ""
+            inside = "inside of another loop " if facts.nested else ""
             hint = "split the list over several loops"
             if not distributed and not inside:
                 hint = "more take a state store in S3: `state_store: s3://bucket/prefix`"
@@ -69,8 +69,7 @@ def _check_definition(
     for history in definition.histories:
         if history.events <= HISTORY_EVENTS:
             continue
-        what = f"an item of loop `{history.loop}`" if history.loop else "a run"
-        span: Span = layout.loops[history.loop].span if history.loop else at
+        what, span = _execution(layout, history.loop, at)
         diagnostics.report(
             codes.SIZE_LIMIT,
             f"{what} writes {history.events} history events when nothing is retried; "
@@ -78,6 +77,14 @@ def _check_definition(
             span,
             hint=hint,
         )
+
+
+def _execution(layout: Layout, loop: str, at: Span) -> tuple[str, Span]:
+    if loop in layout.loops:
+        return f"an item of loop `{loop}`", layout.loops[loop].span
+    if loop in layout.whiles:
+        return f"a pass of loop `{loop}`", layout.whiles[loop].span
+    return "a run", at
 
 
 def _smaller(layout: Layout) -> str:
@@ -93,7 +100,7 @@ def _note_concurrency(compilation: Compilation, diagnostics: Diagnostics) -> Non
         units = len(layout.scopes.get(facts.path, ()))
         at_once = facts.concurrency if facts.count is None else min(facts.concurrency, facts.count)
         if units and at_once > INLINE_CONCURRENCY and not is_distributed(facts, units, store):
-            why = "it is inside of another loop" if "/" in facts.path else "its store is not in S3"
+            why = "it is inside of another loop" if facts.nested else "its store is not in S3"
             diagnostics.report(
                 codes.PARALLELISM_LOST,
                 f"loop `{facts.path}` allows {at_once} items at a time; "

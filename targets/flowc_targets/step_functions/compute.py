@@ -36,6 +36,9 @@ LAMBDA = "lambda"
 BATCH = "batch"
 ECS = "ecs"
 
+CALLING = ("steps", "while")
+"""Kinds of units that call components; the others only decide."""
+
 IMAGE_PARAMETER = "${UnitImage}"
 """The image where the stack names none; a named parameter, filled at deployment."""
 
@@ -122,13 +125,13 @@ class Compute:
 
     def said(self, unit: Unit) -> str | None:
         """Return what ``unit`` has to run on, None if its needs decide."""
-        if unit.kind != "steps":
+        if unit.kind not in CALLING:
             return LAMBDA
         return (unit.profile.compute if unit.profile else None) or self.stack.compute
 
     def function(self, unit: Unit) -> Function:
         """Return the function of a Lambda unit; units of equal size share one."""
-        if unit.kind != "steps":
+        if unit.kind not in CALLING:
             return self.decide
         memory, disk = lambda_memory(unit.needs), lambda_disk(unit.needs)
         name = f"{self.base}-unit"
@@ -237,6 +240,8 @@ def beyond_lambda(unit: Unit) -> dict[str, str]:
     disk = lambda_disk(unit.needs)
     if disk > LAMBDA_DISK_MB:
         found["disk"] = f"{disk} MB of disk, and Lambda has {LAMBDA_DISK_MB}"
-    if unit.time_bound is not None and unit.time_bound > LAMBDA_TIME_BOUND:
-        found[TIME] = f"{unit.time_bound:g} s, and {LAMBDA_TIME_BOUND} s fit into a Lambda function"
+    # what runs many passes hands back between two of them
+    bound = None if unit.kind == "while" else unit.time_bound
+    if bound is not None and bound > LAMBDA_TIME_BOUND:
+        found[TIME] = f"{bound:g} s, and {LAMBDA_TIME_BOUND} s fit into a Lambda function"
     return found

@@ -6,10 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import FINALLY, ROOT
+from flowc_shim.contract.plan import ROOT
 from flowc_targets.step_functions.history_events import estimate_events
 from flowc_targets.step_functions.limits import HISTORY_EVENTS, RANGE_ITEMS
-from flowc_targets.step_functions.loops import is_distributed
 from flowc_targets.step_functions.machine import Builder
 from flowc_targets.step_functions.states import State, strip_retries
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One execution: the run's own (``loop`` is empty), or one item of a distributed loop.
+    """One execution: the run's own (``loop`` is empty), or one item, or chunk, of a loop.
 
     ``events``: what it writes if nothing is retried and loops of unknown size have one item.
     """
@@ -44,21 +43,24 @@ def define(compilation: Compilation) -> Definition:
     layout = compilation.layout
     builder = Builder(compilation, {})
     machine = builder.build()
-    unknown = [facts.path for facts in layout.loops.values() if facts.count is None]
+    known = {
+        builder.names.unit(facts.path): 1 if facts.count is None else facts.count
+        for facts in layout.loops.values()
+    }
+    unknown = [
+        facts.path
+        for facts in layout.loops.values()
+        if facts.count is None and facts.path not in builder.children
+    ]
     histories: list[History] = []
     bounds: dict[str, int] = {}
     for loop, part in _executions(machine, builder):
-        known = {
-            builder.names.unit(facts.path): 1 if facts.count is None else facts.count
-            for facts in layout.loops.values()
-        }
         plain = strip_retries(part)
-        histories.append(History(loop, estimate_events(plain, known)))
-        inside = [path for path in unknown if _history_of(path, builder) == loop]
-        inside = [path for path in inside if path != loop]
+        histories.append(History(loop, estimate_events(plain, known, builder.turns)))
+        inside = [path for path in unknown if _execution_of(path, builder) == loop]
         if inside:
-            most = _most_items(plain, known, [builder.names.unit(path) for path in inside])
-            bounds.update(dict.fromkeys(inside, most))
+            names = [builder.names.unit(path) for path in inside]
+            bounds.update(dict.fromkeys(inside, _most_items(plain, known, builder.turns, names)))
     if bounds:
         machine = Builder(compilation, bounds).build()
     text = json.dumps(machine, separators=(",", ":"), ensure_ascii=False)
@@ -66,37 +68,36 @@ def define(compilation: Compilation) -> Definition:
 
 
 def _executions(machine: State, builder: Builder) -> list[tuple[str, State]]:
-    """Return the machine and the body of each distributed loop (none is inside another)."""
+    """Return the machine, and the body of each loop that has executions of its own."""
     found = [("", machine)]
-    distributed = {
-        builder.names.unit(path): path
-        for path in builder.layout.loops
-        if _history_of(path, builder) == path
-    }
+    children = {builder.names.unit(path): path for path in builder.children}
     waiting = [machine]
     while waiting:
         for name, state in waiting.pop()["States"].items():
             waiting.extend(state.get("Branches", ()))
-            if name in distributed and state["Type"] == "Map":
-                found.append((distributed[name], state["ItemProcessor"]))
+            if state["Type"] == "Map":
+                waiting.append(state["ItemProcessor"])
+                if name in children:
+                    found.append((children[name], state["ItemProcessor"]))
     return found
 
 
-def _history_of(path: str, builder: Builder) -> str:
-    """Return which execution iterates the loop at ``path``: "" or a distributed loop's path."""
-    outer = path.split("/")[0]
-    if outer == FINALLY:
-        return ROOT  # few items, after everything: never worth executions of their own
-    facts = builder.layout.loops[outer]
-    units = len(builder.layout.scopes.get(outer, ()))
-    return outer if units and is_distributed(facts, units, builder.store) else ROOT
+def _execution_of(path: str, builder: Builder) -> str:
+    """Return which execution goes through the loop at ``path``: a loop around it, or the run."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        if path in builder.children:
+            return path
+    return ROOT
 
 
-def _most_items(plain: State, known: Mapping[str, int], unknown: list[str]) -> int:
+def _most_items(
+    plain: State, known: Mapping[str, int], turns: Mapping[str, int], unknown: list[str]
+) -> int:
     """Return how many items all loops of unknown size in one execution may have, at least 1."""
     low, high = 1, RANGE_ITEMS
     while low < high:
         middle = (low + high + 1) // 2
-        events = estimate_events(plain, {**known, **dict.fromkeys(unknown, middle)})
+        events = estimate_events(plain, {**known, **dict.fromkeys(unknown, middle)}, turns)
         low, high = (middle, high) if events <= HISTORY_EVENTS else (low, middle - 1)
     return low

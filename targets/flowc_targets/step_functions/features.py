@@ -40,11 +40,14 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "stepflow-deploy": refused("let the server run somewhere, and give its `url`"),
     "dynamic-flows": lowered("run inside the function or job of the step that submits them"),
     "granularity-auto": lowered("one invocation or job runs the whole chain"),
-    "while": refused("not built yet"),
+    "while": lowered(
+        "a chain of calls to served components: one function, invoked again while more follows; "
+        "else a circle of states, or chunks of passes in child executions above 8,000 events"
+    ),
     "cache": lowered("looked up by the shim; a Batch job is not even submitted"),
     "emit": refused("not built yet"),
     "finally": lowered("states between the last step and the end of the run"),
-    "collect": refused("not built yet"),
+    "collect": lowered("by the shim that closes the loop"),
     "run-timeout": lowered(
         "kept by the shims; a clock beside the steps as a backstop, the end is recorded"
     ),

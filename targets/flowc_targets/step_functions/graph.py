@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowc.ir.layout import LoopFacts, WhileFacts
 from flowc_shim.contract.plan import is_outermost
 from flowc_targets.step_functions.series_parallel import MAX_DEPTH, Tree, series_parallel
 
@@ -17,7 +18,7 @@ _INNER_DEPTH = 4
 """Nested Parallels inside a loop: ten loops may be nested, and a definition is nested JSON."""
 
 _SOME_ITEMS = 10
-"""Items of a loop of unknown size, for comparing ways through a graph."""
+"""Items of a loop of unknown size, and passes, for comparing ways through a graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,9 @@ class Shape:
 
 def shape_of(layout: Layout, scope: str) -> Shape:
     """Return the shape of ``scope``."""
-    opens = {facts.open: facts for facts in layout.loops.values()}
-    node_of = {facts.close: facts.open for facts in layout.loops.values()}
+    every: list[LoopFacts | WhileFacts] = [*layout.loops.values(), *layout.whiles.values()]
+    opens = {facts.open: facts for facts in every}
+    node_of = {facts.close: facts.open for facts in every}
     after: dict[str, tuple[str, ...]] = {}
     weights: dict[str, int] = {}
     for unit_id in layout.scopes[scope]:
@@ -47,8 +49,14 @@ def shape_of(layout: Layout, scope: str) -> Shape:
         weights[unit_id] = len(unit.steps)
         if unit_id in opens:
             facts = opens[unit_id]
-            items = _SOME_ITEMS if facts.count is None else facts.count
-            turns = -(-items // max(1, facts.concurrency))
-            weights[unit_id] = 2 + turns * max(1, len(layout.scopes.get(facts.path, ())))
+            weights[unit_id] = 2 + _turns(facts) * max(1, len(layout.scopes.get(facts.path, ())))
     depth = MAX_DEPTH if is_outermost(scope) else _INNER_DEPTH
     return Shape(after, weights, series_parallel(after, weights, depth))
+
+
+def _turns(facts: LoopFacts | WhileFacts) -> int:
+    """Return how often about a loop goes through its body, one time after the other."""
+    if isinstance(facts, WhileFacts):
+        return min(facts.passes, _SOME_ITEMS)
+    items = _SOME_ITEMS if facts.count is None else facts.count
+    return -(-items // max(1, facts.concurrency))

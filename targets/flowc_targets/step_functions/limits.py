@@ -23,6 +23,21 @@ INLINE_CONCURRENCY = 40
 INLINE_EVENTS = 8_000
 """History events above which a loop's items become executions of their own."""
 
+CHUNK_EVENTS = 10_000
+"""History events of a child execution that runs several passes of a ``while``, if none is retried
+and loops of unknown size in it have 100 items."""
+
+MOST_CHUNKS = 500
+"""Child executions of one ``while``: each costs its parent about 14 events."""
+
+MOST_TURNS = 1_000
+"""How often a function that runs a whole ``while`` is taken to be invoked again, at 7 minutes each:
+that is five days."""
+
+PASS_SECONDS = 7 * 60
+"""What one pass may take, attempts and waits included, if a function runs a whole ``while``: it
+hands back after as long, between two passes (:data:`LAMBDA_TIME_BOUND`)."""
+
 DEFINITION_BYTES = 1_048_576
 """``CreateStateMachine`` takes no longer definition. It is sent without indentation."""
 
@@ -55,6 +70,7 @@ LIMITS: Mapping[str, int] = {
     "definition_bytes": DEFINITION_BYTES,
     "history_events": HISTORY_EVENTS,
     "lambda_seconds": LAMBDA_TIME_BOUND,
+    "pass_seconds": PASS_SECONDS,
     "lambda_memory_mb": LAMBDA_MEMORY_MB,
     "lambda_disk_mb": LAMBDA_DISK_MB,
 }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flowc_shim.contract.plan import is_outermost
+from flowc_shim.contract.plan import in_finally, is_outermost
 from flowc_targets.step_functions.limits import (
     INLINE_CONCURRENCY,
     INLINE_EVENTS,
@@ -56,8 +56,10 @@ class Bucket:
 
 def is_distributed(facts: LoopFacts, units: int, store: StoreSpec | None) -> bool:
     """Whether the items of a loop are executions of their own. ``units``: in its body."""
-    if "/" in facts.path or Bucket.of(store) is None:
-        return False  # only the outermost loop of a nest; the indices are read from S3
+    if facts.nested or in_finally(facts.path) or Bucket.of(store) is None:
+        # Only the outermost loop of a nest, and none after everything: there are few items. The
+        # indices are read from S3.
+        return False
     if facts.count is None:
         return True
     at_once = min(facts.concurrency, facts.count)
@@ -87,7 +89,8 @@ def add_loop(
         units = len(build.layout.scopes[facts.path])
         if bucket is not None and is_distributed(facts, units, build.store):
             frame.states[some] = choice([when([_GO, _SOME], each)], close)
-            frame.add(each, _distributed(build, facts, bucket), close)
+            build.children.setdefault(facts.path)
+            frame.add(each, _distributed(build, facts, bucket, scope), close)
         else:
             items = names.helper(facts.path, "items")
             most = build.bounds.get(facts.path, RANGE_ITEMS)
@@ -113,23 +116,26 @@ def _range() -> State:
 
 
 def _inline(build: Builder, facts: LoopFacts, scope: str) -> State:
-    index = "$$.Map.Item.Value"
-    outer = f"States.Format('{{}}/{{}}', $.scope, {index})"
+    body, first = build.body(facts)
     return {
         "Type": "Map",
         "ItemsPath": "$.indices.list",
-        "ItemSelector": {"run.$": RUN, "scope.$": _FIRST if is_outermost(scope) else outer},
+        "ItemSelector": {"run.$": RUN, "scope.$": _item_scope(scope)},
         "MaxConcurrency": min(facts.concurrency, INLINE_CONCURRENCY),
-        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **build.body(facts)},
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **body.machine(first)},
         "ResultPath": None,
     }
 
 
-_FIRST = "States.Format('{}', $$.Map.Item.Value)"
-"""The index of an outermost loop as text."""
+def _item_scope(scope: str) -> str:
+    """Return the intrinsic function that makes the scope of an item."""
+    if is_outermost(scope):
+        return "States.Format('{}', $$.Map.Item.Value)"
+    return "States.Format('{}/{}', $.scope, $$.Map.Item.Value)"
 
 
-def _distributed(build: Builder, facts: LoopFacts, bucket: Bucket) -> State:
+def _distributed(build: Builder, facts: LoopFacts, bucket: Bucket, scope: str) -> State:
+    body, first = build.body(facts)
     return {
         "Type": "Map",
         "ItemReader": {
@@ -137,13 +143,13 @@ def _distributed(build: Builder, facts: LoopFacts, bucket: Bucket) -> State:
             "ReaderConfig": {"InputType": "JSON", "MaxItemsPath": _COUNT},
             "Parameters": {"Bucket": bucket.name, "Key": bucket.indices_key(indices_of(facts))},
         },
-        "ItemSelector": {"run.$": RUN, "scope.$": _FIRST},
+        "ItemSelector": {"run.$": RUN, "scope.$": _item_scope(scope)},
         "MaxConcurrency": facts.concurrency,
         # The shim judges items; a child that failed all the same leaves steps to be settled.
         "ToleratedFailurePercentage": 100.0,
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-            **build.body(facts),
+            **body.machine(first),
         },
         "ResultPath": None,
     }

@@ -55,7 +55,7 @@ def _machine(needs: Needs) -> Role:
         )
     ]
     statements += _jobs(needs) if needs.jobs else []
-    statements += _children(needs) if needs.indices else []
+    statements += _children(needs) if needs.children else []
     purpose = "is the state machine"
     return Role(f"{needs.base}-machine", ("states.amazonaws.com",), purpose, tuple(statements))
 
@@ -81,11 +81,14 @@ def _jobs(needs: Needs) -> list[Statement]:
 
 def _children(needs: Needs) -> list[Statement]:
     children = f"{ARN}:states:{HERE}:execution:{needs.base}/*"
-    lists = f"{ARN}:s3:::{needs.bucket.name}" if needs.bucket else ""
-    keys = [needs.bucket.indices_key(count) for count in needs.indices] if needs.bucket else []
+    keys: tuple[str, ...] = ()
+    if needs.bucket is not None:
+        lists = f"{ARN}:s3:::{needs.bucket.name}"
+        keys = tuple(f"{lists}/{needs.bucket.indices_key(count)}" for count in needs.indices)
+    reads = Statement("a large loop reads its numbers from a list", ("s3:GetObject",), keys)
     return [
         Statement(
-            "items of large loops are executions of the machine itself",
+            "items of large loops, and chunks of passes, are executions of the machine itself",
             ("states:StartExecution",),
             (machine_arn(needs),),
         ),
@@ -94,11 +97,7 @@ def _children(needs: Needs) -> list[Statement]:
             ("states:DescribeExecution", "states:StopExecution"),
             (children,),
         ),
-        Statement(
-            "a large loop reads its numbers from a list",
-            ("s3:GetObject",),
-            tuple(f"{lists}/{key}" for key in keys),
-        ),
+        *([reads] if keys else []),
     ]
 
 

@@ -12,6 +12,7 @@ from flowc_targets.step_functions.compute import (
     Job,
     secret_names,
 )
+from flowc_targets.step_functions.definition import define
 from flowc_targets.step_functions.loops import Bucket, indices_of, is_distributed
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ SWEEP_MEMORY_MB = 512
 @dataclass(frozen=True, slots=True)
 class Needs:
     """Everything, computed once. ``indices``: how long the lists for distributed loops are.
+    ``children``: the machine starts executions of itself.
 
     ``queues``: name → what its machines must offer; queues are not flowc's to make.
     """
@@ -36,6 +38,7 @@ class Needs:
     jobs: tuple[Job, ...]
     queues: Mapping[str, Mapping[str, object]]
     indices: tuple[int, ...]
+    children: bool
     bucket: Bucket | None
     secrets: tuple[str, ...]
 
@@ -56,6 +59,7 @@ class Needs:
             tuple(jobs[name] for name in sorted(jobs)),
             _queues(compilation, compute),
             _indices(compilation),
+            _children(compilation),
             Bucket.of(compilation.placement.stack.state_store),
             tuple(sorted(set(secret_names(compilation).values()))),
         )
@@ -94,6 +98,12 @@ def _queues(compilation: Compilation, compute: Compute) -> dict[str, dict[str, o
         if job.preemptible:
             queue["spot"] = True
     return {name: queues[name] for name in sorted(queues)}
+
+
+def _children(compilation: Compilation) -> bool:
+    if not compilation.layout.whiles:
+        return bool(_indices(compilation))
+    return any(history.loop for history in define(compilation).histories)
 
 
 def _indices(compilation: Compilation) -> tuple[int, ...]:
