@@ -26,9 +26,9 @@ from flowc.active_stack import read_active
 from flowc.concealing import conceal_secrets
 from flowc.diagnostics import Diagnostics, codes
 from flowc.driver import Options, slug
+from flowc.flow_files import has_all_steps, read_flow
 from flowc.git_branch import git_branch
 from flowc.overrides import override
-from flowc.source.decode_flow import decode_flow, has_all_steps
 from flowc.source.decode_project import decode_project
 from flowc.source.decode_stack import decode_stacks
 from flowc.source.yaml_reader import read
@@ -226,7 +226,7 @@ class Loader:
         found = Diagnostics()
         if self.overrides is not None:
             document = override(document, self.overrides, found)
-        source = decode_flow(document, found, self.lenient)
+        source = read_flow(self, document, found)
         self.diagnostics.found.extend(found)
         if source is None:
             return None

@@ -19,6 +19,10 @@ def rates(value: dict[str, Any]) -> dict[str, Any]:
     return {"day": value["day"], "EUR": 1.0}
 
 
+def check(value: dict[str, Any]) -> dict[str, Any]:
+    return {"checked": value["table"]}
+
+
 def publish(value: dict[str, Any]) -> dict[str, Any]:
     return {"ok": bool(value["table"])}
 

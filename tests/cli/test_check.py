@@ -229,5 +229,5 @@ output: [{$step: e}, {$step: c}]
     ran = flowc("check", "flow.yaml", "--target", "local", "--format", "json")
     found = [json.loads(line) for line in ran.out.splitlines()]
     assert sorted((one["line"], one["code"]) for one in found) == [
-        (3, "FC113"), (4, "FC408"), (5, "FC118"), (6, "FC201"), (7, "FC111"),
+        (3, "FC113"), (4, "FC408"), (5, "FC003"), (6, "FC201"), (7, "FC111"),
     ]  # fmt: skip

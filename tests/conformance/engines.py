@@ -17,6 +17,7 @@ from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, compile_flow
 from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_stack import decode_stacks
+from flowc.source.link_flows import link_flows
 from flowc.source.stack_model import StoreSpec
 from flowc.source.yaml_reader import read
 from flowc.targets import find_target
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from tests.engines.argo.engine import ArgoEngine, Result
 
+    from flowc.diagnostics import Span
+    from flowc.source.link_flows import Load
+    from flowc.source.model import SourceFlow
     from flowc.target import Compilation
     from flowc_shim.contract.plan import Plan
     from flowc_shim.stores.api import StateStore
@@ -53,6 +57,8 @@ def compile_case(
     diagnostics = Diagnostics()
     document = read(case.flow_text(), f"{case.slug}.json", diagnostics)
     flow = decode_flow(document, diagnostics) if document else None
+    if flow is not None:
+        flow = link_flows(flow, _sub_flows(case, diagnostics), diagnostics)
     stack_text = (HERE / "stack.yaml").read_text(encoding="utf-8")
     stack_file = read(stack_text, str(HERE / "stack.yaml"), diagnostics)
     assert stack_file is not None
@@ -64,6 +70,17 @@ def compile_case(
     compilation = compile_flow(flow, stack, target, options, diagnostics)
     assert compilation is not None, _text(diagnostics)
     return compilation
+
+
+def _sub_flows(case: Case, diagnostics: Diagnostics) -> Load:
+    """Return what reads the flows that a case holds besides its own."""
+
+    def load(path: str, _at: Span) -> SourceFlow | None:
+        flow = {"schema": "flowc/v1", **case.flows[path.removeprefix("./")]}
+        document = read(json.dumps(flow, indent=2), path, diagnostics)
+        return None if document is None else decode_flow(document, diagnostics)
+
+    return load
 
 
 def _text(diagnostics: Diagnostics) -> str:

@@ -29,6 +29,7 @@ class Case:
     slow: bool = False
     large_input: str | None = None
     trigger: Any = None
+    flows: dict[str, Any] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -80,6 +81,7 @@ def _case(raw: dict[str, Any]) -> Case:
         "dialect",
         "large_input",
         "trigger",
+        "flows",
         "refused",
     }
     assert not unknown, f"{raw['name']}: {unknown}"
@@ -95,6 +97,7 @@ def _case(raw: dict[str, Any]) -> Case:
         slow=raw.get("slow", False),
         large_input=raw.get("large_input"),
         trigger=raw.get("trigger"),
+        flows=raw.get("flows", {}),
         refused=raw.get("refused", {}),
     )
 

@@ -3,7 +3,8 @@
 ``yaml flow``, ``yaml stack`` and ``yaml project`` are whole files. A flow may say more, each as
 ``name=JSON``: ``input``, ``trigger`` and ``result`` of a run, some of its ``outcomes`` (step path →
 outcome), the code of the error that it ends with (``failed``, ``timedout``), and the codes of the
-diagnostics it gets (``diagnostics``; a block with an error among them is not run).
+diagnostics it gets (``diagnostics``; a block with an error among them is not run), and a flow that
+it runs (``file``: ``name``, ``flow``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _FENCE = re.compile(r"^```yaml (flow|stack|project)\b(.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"\s*([a-z]+)=")
-_KNOWN = {"input", "result", "outcomes", "failed", "diagnostics", "timedout", "trigger"}
+_KNOWN = {"input", "result", "outcomes", "failed", "diagnostics", "file", "timedout", "trigger"}
 
 
 @dataclass(frozen=True)

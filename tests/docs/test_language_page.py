@@ -6,6 +6,7 @@ import ast
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.docs.page_examples import Example, examples_of
@@ -15,10 +16,14 @@ from flowc.driver import Options, analyse, compile_program
 from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_project import decode_project
 from flowc.source.decode_stack import decode_stacks
+from flowc.source.link_flows import link_flows
 from flowc.source.stack_model import StoreSpec
 from flowc.source.yaml_reader import read
 from flowc.targets import find_target
 from flowc_targets.local.run import RunResult, open_session
+
+if TYPE_CHECKING:
+    from flowc.source.model import SourceFlow
 
 PAGE = Path(__file__).parents[2] / "docs" / "language.md"
 SHIM = Path(__file__).parents[2] / "runtime_shim" / "flowc_shim"
@@ -47,6 +52,7 @@ def test_flow(example: Example, tmp_path: Path) -> None:
             diagnostics
         )
         return
+    flow = link_flows(flow, lambda path, at: _other(example, path), diagnostics)
     analysis = analyse(flow, diagnostics)
     stack = replace(
         decode_stacks(_read(STACK), diagnostics, {})["default"],
@@ -67,6 +73,14 @@ def test_flow(example: Example, tmp_path: Path) -> None:
     with open_session(compilation) as session:
         says = example.says
         _compare(session.run(says.get("input", {}), trigger=says.get("trigger")), example)
+
+
+def _other(example: Example, path: str) -> SourceFlow | None:
+    """The flow that an example's own runs."""
+    file = example.says["file"]
+    assert path == f"./{file['name']}"
+    document = read(json.dumps(file["flow"], indent=1), path, Diagnostics())
+    return None if document is None else decode_flow(document, Diagnostics())
 
 
 def _compare(run: RunResult, example: Example) -> None:
@@ -102,7 +116,7 @@ def test_stack_and_project(example: Example) -> None:
 
 REFUSED = {
     "`$artifact`": "output: {$artifact: x}",
-    "`flow`": "steps: [{id: a, flow: x}]",
+    "`detached`": "steps: [{id: a, flow: x, detached: true}]",
     "`await`": "steps: [{id: a, await: {}}]",
     "`emit`": "steps: [{id: a, component: /noop, emit: {}}]",
 }

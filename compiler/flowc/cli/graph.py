@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc.cli.session import Session
-from flowc.ir.model import Call, Program, Step
+from flowc.ir.model import Call, Loop, Program, Step
 from flowc_shim.contract.plan import FINALLY
 
 if TYPE_CHECKING:
@@ -88,7 +88,11 @@ def _mermaid_scope(program: Program, scope: str, ids: dict[str, str], depth: int
 
 def _label(step: Step) -> str:
     body = step.body
-    text = f"{step.id}\n{body.component.value}" if isinstance(body, Call) else f"{step.id}: foreach"
+    text = f"{step.id}: while"
+    if isinstance(body, Call):
+        text = f"{step.id}\n{body.component.value}"
+    elif isinstance(body, Loop):
+        text = f"{step.id}: foreach" if body.flow is None else f"{step.id}: {body.flow.file}"
     return text + ("\nmay be skipped" if step.may_skip else "")
 
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.ir.model import Call, Program, Step, While
+from flowc.ir.model import Call, Program, Step, SubFlow, While
 from flowc.ir.placement import IN_CONTAINER
-from flowc_shim.contract.plan import Plan, PlanCall, PlanLoop, PlanStep, PlanUnit, PlanWhile
+from flowc_shim.contract.plan import (
+    Plan,
+    PlanCall,
+    PlanFlow,
+    PlanLoop,
+    PlanStep,
+    PlanUnit,
+    PlanWhile,
+)
 from flowc_shim.contract.policies import Cache
 from flowc_shim.language.canonical import digest
 
@@ -126,4 +134,13 @@ def _body(step: Step, placement: Placement, max_items: int) -> PlanCall | PlanLo
         tolerance=loop.tolerance,
         max_items=max_items,
         records=loop.records,
+        flow=None if loop.flow is None else _flow(loop.flow),
+    )
+
+
+def _flow(flow: SubFlow) -> PlanFlow:
+    return PlanFlow(
+        flow.input_schema.value if flow.input_schema else None,
+        flow.output_schema.value if flow.output_schema else None,
+        tuple(flow.variables),
     )

@@ -40,10 +40,24 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class SubFlow:
+    """What a body of one pass has if it is a flow of its own.
+
+    ``variables``: schemas of those whose values the step gives.
+    """
+
+    file: str
+    input_schema: At[Json] | None = None
+    output_schema: At[Json] | None = None
+    variables: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """A ``foreach``; its body is the scope named like the step's path.
 
-    ``records``: its result says what became of each item.
+    ``records``: its result says what became of each item. ``flow``: it is a sub-flow, and its one
+    item, ``{input, variables}``, is what that flow gets.
     """
 
     output: v.Value
@@ -52,6 +66,7 @@ class Loop:
     concurrency: int | v.VariableRef = 100
     tolerance: Tolerance = NO_TOLERANCE
     records: bool = False
+    flow: SubFlow | None = None
 
     def values(self) -> tuple[v.Value, ...]:
         """Return what is evaluated in the scope that the step stands in."""
@@ -159,6 +174,14 @@ class Program:
     def loops_around(self, scope: str) -> list[str]:
         """Return the loops around the steps of ``scope``, innermost first."""
         return [path for path in self.scope_chain(scope) if not is_outermost(path)]
+
+    def flow_around(self, scope: str) -> str | None:
+        """Return the path of the sub-flow that the steps of ``scope`` are of, None for the flow."""
+        for path in self.loops_around(scope):
+            body = self.steps[path].body
+            if isinstance(body, Loop) and body.flow is not None:
+                return path
+        return None
 
     def scope_chain(self, scope: str) -> list[str]:
         """Return ``scope`` and the scopes around it, innermost first, the root last."""

@@ -7,10 +7,12 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
-from flowc.ir.model import Call, Loop, Program, Step, While
+from flowc.ir.model import Call, Loop, Program, Step, SubFlow, While
+from flowc.ir.names import Names, report_inner, report_inside_condition
 from flowc.ir.references import rewrite, span_of, step_uses
 from flowc.ir.scopes import Around, Scope, enter, find_foreach, find_while, join
 from flowc.ir.step_data import data_of
+from flowc.ir.sub_flows import Inside, enter_sub_flow, is_sub_flow
 from flowc.source.model import (
     At,
     SourceCall,
@@ -18,10 +20,12 @@ from flowc.source.model import (
     SourceLoop,
     SourceRetry,
     SourceStep,
+    SourceSubFlow,
+    SourceVariable,
     SourceWhile,
 )
 from flowc.source.text_spans import part_span
-from flowc_shim.contract.plan import FINALLY, ROOT
+from flowc_shim.contract.plan import FINALLY, ROOT, in_finally
 from flowc_shim.contract.policies import OnError
 from flowc_shim.language import values as v
 from flowc_shim.language.expressions import (
@@ -33,8 +37,10 @@ from flowc_shim.language.expressions import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_LOOP_DEPTH = 10
-_ROOT_NAMES = frozenset({"input", "vars", "run", "steps", "trigger"})
+    from flowc_shim.contract.json_types import Json
+
+MAX_DEPTH = 10
+"""Loops and sub-flows around a step."""
 
 
 @dataclass(slots=True)
@@ -44,10 +50,20 @@ class _Resolver:
     steps: dict[str, Step] = field(default_factory=dict)
     id_spans: dict[str, Span] = field(default_factory=dict)
     inner_ids: dict[str, str] = field(default_factory=dict)
-    variables: frozenset[str] = frozenset()
+    merged: dict[str, SourceVariable] = field(default_factory=dict)
+    step_schemas: dict[str, At[Json]] = field(default_factory=dict)
+    inside: Inside | None = None
+    """The sub-flow that is being resolved, None for the flow itself."""
+
+    @property
+    def names(self) -> Names:
+        """Return what expressions and variables may name anywhere in the flow."""
+        declared = frozenset(variable.name for variable in self.flow.variables)
+        return Names(declared, self.diagnostics)
 
     def run(self) -> Program:
-        self.variables = frozenset(variable.name for variable in self.flow.variables)
+        self.merged.update((variable.name, variable) for variable in self.flow.variables)
+        self.step_schemas.update(self.flow.step_schemas)
         self._remember_inner_ids(self.flow.steps, ROOT)
         self._remember_inner_ids(self.flow.finally_steps, FINALLY)
         for step in self.flow.finally_steps:
@@ -64,8 +80,8 @@ class _Resolver:
             output=self._value(flow.output, scope, None),
             input_schema=flow.input_schema,
             output_schema=flow.output_schema,
-            step_schemas=flow.step_schemas,
-            variables=flow.variables,
+            step_schemas=self.step_schemas,
+            variables=tuple(self.merged.values()),
             fail_fast=flow.fail_fast,
             timeout=self._timeout(flow.timeout),
             enforce_schemas=flow.facts.enforce_schemas,
@@ -97,12 +113,14 @@ class _Resolver:
     ) -> At[float | v.VariableRef] | None:
         if timeout is not None and isinstance(timeout.value, v.VariableRef):
             reference = timeout.value
-            self._check_variable(reference.name, timeout.span, reference.default is not None)
+            self.names.check_variable(
+                reference.name, timeout.span, has_default=reference.default is not None
+            )
         return timeout
 
     def _remember_inner_ids(self, steps: Iterable[SourceStep], scope: str) -> None:
         for step in steps:
-            if not isinstance(step.body, SourceCall):
+            if not isinstance(step.body, SourceCall) and not is_sub_flow(step):
                 inner = join(scope, step.id.value)
                 for child in step.body.steps:
                     self.inner_ids.setdefault(child.id.value, inner)
@@ -124,20 +142,40 @@ class _Resolver:
     ) -> None:
         around = Around(source.id.value, path, isinstance(loop, SourceWhile))
         loops = (*outer.loops, around)
-        if len(loops) > MAX_LOOP_DEPTH:
+        depth = path.count("/") + 1 - in_finally(path)
+        if depth > MAX_DEPTH:
             self.diagnostics.report(
                 codes.LOOPS_TOO_DEEP,
-                f"loop `{source.id.value}` is nested {len(loops)} deep; "
-                f"{MAX_LOOP_DEPTH} is the most",
+                f"`{source.id.value}` is nested {depth} deep; {MAX_DEPTH} is the most",
                 source.id.span,
                 hint="move the inner loops into fewer levels with `product`",
             )
+            return
+        if isinstance(loop, SourceLoop) and loop.flow is not None:
+            self._sub_flow(loop.flow, path)
             return
         inner = enter(path, loop.steps, loops, outer.paths, self.diagnostics)
         self._steps(loop.steps, inner)
         step = self.steps[path]
         body = self._with_inner_values(step.body, loop, inner, replace(inner, paths=outer.paths))
         self.steps[path] = replace(step, body=body, data=self._outer_data(path, body, step.data))
+
+    def _sub_flow(self, sub: SourceSubFlow, path: str) -> None:
+        """Resolve another flow as the body of the step at ``path``: it sees nothing around it."""
+        flow, step = sub.flow, self.steps[path]
+        if flow is None or not isinstance(step.body, Loop):
+            return  # it could not be read, which was reported
+        inside = enter_sub_flow(sub, flow, path, self.merged, self.diagnostics)
+        self.step_schemas.update((join(path, k), schema) for k, schema in flow.step_schemas.items())
+        inner = _Resolver(
+            flow, self.diagnostics, self.steps, self.id_spans, {}, self.merged,
+            self.step_schemas, inside,
+        )  # fmt: skip
+        inner._remember_inner_ids(flow.steps, path)
+        scope = enter(path, flow.steps, (), {}, self.diagnostics)
+        inner._steps(flow.steps, scope)
+        output = inner._value(flow.output, scope, None)
+        self.steps[path] = replace(step, body=replace(step.body, output=output, flow=inside.facts))
 
     def _with_inner_values(
         self,
@@ -231,6 +269,7 @@ class _Resolver:
             concurrency=body.concurrency,
             tolerance=body.tolerance,
             records=body.records,
+            flow=None if body.flow is None else SubFlow(body.flow.file.value),
         )
 
     def _value(
@@ -251,14 +290,19 @@ class _Resolver:
                 found, leaf.path, leaf.tolerant, leaf.on_skip, leaf.at
             )  # fmt: skip
         if isinstance(leaf, v.VariableRef):
-            self._check_variable(leaf.name, span_of(leaf), leaf.default is not None)
-        elif isinstance(leaf, (v.ItemRef, v.IndexRef)):
+            self.names.check_variable(
+                leaf.name, span_of(leaf), has_default=leaf.default is not None
+            )
+            return leaf if self.inside is None else self.inside.variable(leaf)
+        if isinstance(leaf, v.InputRef):
+            return leaf if self.inside is None else self.inside.input(leaf)
+        if isinstance(leaf, (v.ItemRef, v.IndexRef)):
             return replace(
                 leaf, loop=find_foreach(leaf.loop, span_of(leaf), scope, self.diagnostics)
             )
-        elif isinstance(leaf, (v.StateRef, v.IterationRef)):
+        if isinstance(leaf, (v.StateRef, v.IterationRef)):
             return replace(leaf, loop=find_while(span_of(leaf), scope, self.diagnostics))
-        elif isinstance(leaf, v.Expr):
+        if isinstance(leaf, v.Expr):
             return self._expression(leaf, scope, here, names)
         return leaf
 
@@ -283,28 +327,12 @@ class _Resolver:
             return None
         if path is None and name in self.inner_ids:
             if self.inner_ids[name] == here:
-                self._inside_condition(name, span)
+                report_inside_condition(name, span, self.diagnostics)
                 return None
-            self._report_inner(name, self.inner_ids[name], span)
+            report_inner(name, self.inner_ids[name], span, self.diagnostics)
         elif path is None:
             self._unknown(name, span, scope)
         return path
-
-    def _report_inner(self, name: str, scope: str, span: Span | None) -> None:
-        message = f"step `{name}` is inside loop `{scope}`, which hands out only its `output`"
-        hint = f"add it to the `output` of `{scope}` and refer to `{scope}`"
-        if scope == FINALLY:
-            message = f"step `{name}` runs after everything, when this is long decided"
-            hint = "refer to a step in `steps`"
-        self.diagnostics.report(codes.STEP_IN_OTHER_SCOPE, message, span, hint=hint)
-
-    def _inside_condition(self, name: str, span: Span | None) -> None:
-        self.diagnostics.report(
-            codes.STEP_IN_OTHER_SCOPE,
-            f"the condition is tested before a pass begins, and step `{name}` is part of a pass",
-            span,
-            hint="put it into the loop's `output`, which is the next `state`, and test that",
-        )
 
     def _unknown(self, name: str, span: Span | None, scope: Scope) -> None:
         near = get_close_matches(name, list(scope.paths), n=1)
@@ -320,19 +348,6 @@ class _Resolver:
             label="no step has this id",
             secondary=secondary,
             hint=f"write `{near[0]}`" if near else "refer to the id of a step in `steps`",
-        )
-
-    def _check_variable(self, name: str, span: Span | None, has_default: bool) -> None:
-        if name in self.variables or has_default:
-            return
-        near = get_close_matches(name, sorted(self.variables), n=1)
-        self.diagnostics.report(
-            codes.UNKNOWN_VARIABLE,
-            f"`{name}` is not a variable of this flow",
-            span,
-            hint=f"write `{near[0]}`"
-            if near
-            else "declare it in `schemas.properties.variables`, or give a `default`",
         )
 
     def _expression(
@@ -357,31 +372,8 @@ class _Resolver:
                 if path is not None:
                     steps[ref.step] = path
             else:
-                self._check_name(ref.root, ref.path, at, scope, names)
+                self.names.check(ref.root, ref.path, at, names | scope.names())
         return v.Expr(expr.text, tuple(sorted(steps.items())), expr.at)
-
-    def _check_name(
-        self,
-        root: str,
-        path: tuple[str | int, ...],
-        at: Span | None,
-        scope: Scope,
-        names: frozenset[str] | set[str],
-    ) -> None:
-        known = _ROOT_NAMES | names | scope.names()
-        if root in known:
-            if root == "vars" and path and isinstance(path[0], str):
-                self._check_variable(path[0], at, has_default=False)
-            return
-        near = get_close_matches(root, sorted(known), n=1)
-        self.diagnostics.report(
-            codes.EXPRESSION_NAME,
-            f"`{root}` is not a name here",
-            at,
-            hint=f"write `{near[0]}`"
-            if near
-            else f"known names: {', '.join(f'`{name}`' for name in sorted(known))}",
-        )
 
 
 def _all_steps(steps: Iterable[SourceStep]) -> Iterable[SourceStep]:

@@ -103,10 +103,23 @@ class _Scopes:
                 "run": _schema(run_schema(scope)),
                 "trigger": _schema(TRIGGER_SCHEMA),
             }
-            for loop in reversed(self._program.loops_around(scope)):
+            flow = self._program.flow_around(scope)
+            loops = self._program.loops_around(scope)
+            for loop in reversed(loops if flow is None else loops[: loops.index(flow)]):
                 roots |= self._of_loop(loop)
+            if flow is not None:
+                roots |= self._of_flow(flow)
             self._roots[scope] = roots
         return self._roots[scope]
+
+    def _of_flow(self, flow: str) -> dict[str, JsonSchema | None]:
+        """Return what ``input`` and ``vars`` are in a sub-flow."""
+        gets = self._schemas.item(flow)
+        assert isinstance(gets, dict)
+        given = gets["properties"]["variables"]["properties"]
+        known = {**self._variables()["properties"], **given}
+        variables: Json = {"type": "object", "properties": known}
+        return {"input": _schema(gets["properties"]["input"]), "vars": _schema(variables)}
 
     def _of_loop(self, loop: str) -> dict[str, JsonSchema | None]:
         if isinstance(self._program.steps[loop].body, While):

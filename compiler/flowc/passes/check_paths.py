@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Severity, codes
+from flowc.ir.model import Loop
 from flowc.ir.references import span_of
 from flowc.json_schema import Found, Lead, follow_schema, types_of
 from flowc.passes.declared_schemas import DeclaredSchemas
@@ -83,6 +84,8 @@ def _lead(node: v.Value, schemas: DeclaredSchemas, scope: str) -> _Led | None:
         return _follow(f"step `{name}`", schemas.step(node.step), node.path, of_step=True)
     if isinstance(node, v.VariableRef) and node.default is None:
         return _follow(f"variable `{node.name}`", schemas.variable(node.name), node.path)
+    if isinstance(node, v.ItemRef) and _is_flow(schemas.program, node.loop):
+        return _follow_into_flow(node, schemas)
     if isinstance(node, v.ItemRef):
         return _follow("the item", schemas.item(node.loop), node.path)
     if isinstance(node, v.RunRef):
@@ -90,6 +93,22 @@ def _lead(node: v.Value, schemas: DeclaredSchemas, scope: str) -> _Led | None:
     if isinstance(node, v.TriggerRef):
         return _follow("the trigger", TRIGGER_SCHEMA, node.path)
     return None
+
+
+def _is_flow(program: Program, loop: str | None) -> bool:
+    step = program.steps.get(loop or "")
+    return step is not None and isinstance(step.body, Loop) and step.body.flow is not None
+
+
+def _follow_into_flow(node: v.ItemRef, schemas: DeclaredSchemas) -> _Led | None:
+    """Follow ``$input``, or a variable that the step gives, of a sub-flow."""
+    which, path = node.path[0], node.path[1:]
+    item = schemas.item(node.loop)
+    assert isinstance(item, dict)
+    schema = item["properties"][which]
+    if which == "input":
+        return _follow("the input", schema, path)
+    return _follow(f"variable `{path[0]}`", schema["properties"][path[0]], path[1:])
 
 
 def _follow(what: str, schema: Json, path: Path, *, of_step: bool = False) -> _Led | None:

@@ -22,7 +22,7 @@ def check_skips(program: Program, ctx: Context) -> Program:
         for value in _values(step):
             _check_idle_defaults(program, value, ctx, step)
         if not isinstance(step.body, Call):
-            _check_output(program, step.body.output, f"loop `{step.id}`", ctx)
+            _check_output(program, step.body.output, f"`{step.id}`", ctx)
     _check_idle_defaults(program, program.output, ctx)
     if not program.output_may_skip:
         _check_output(program, program.output, "the flow", ctx)

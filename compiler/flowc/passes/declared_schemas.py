@@ -48,6 +48,8 @@ class DeclaredSchemas:
         step = self.program.steps.get(path)
         if step is None or step.on_error.handles:  # a default may be anything
             return UNKNOWN
+        if isinstance(step.body, Loop) and step.body.flow is not None:
+            return _valid(step.body.flow.output_schema)
         if isinstance(step.body, Loop):
             return {"type": "array"}
         if isinstance(step.body, While):  # the first state, or what a pass makes of it
@@ -66,6 +68,15 @@ class DeclaredSchemas:
         return self._items[loop]
 
     def _item(self, loop: Loop) -> Json:
+        if loop.flow is not None:
+            variables = {name: _sound(schema) for name, schema in loop.flow.variables.items()}
+            return {
+                "type": "object",
+                "properties": {
+                    "input": _valid(loop.flow.input_schema),
+                    "variables": {"type": "object", "properties": variables},
+                },
+            }
         if loop.items is not None:
             return item_schema(self.of(loop.items))
         return {

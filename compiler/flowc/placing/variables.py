@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flowc.concealing import texts_in
 from flowc.diagnostics import Diagnostics, Span, codes
+from flowc.ir.model import Loop
 from flowc.ir.references import span_of
 from flowc.json_schema import mismatches
 from flowc.passes.step_values import all_nodes
@@ -242,12 +243,21 @@ def _unknown(
 def _needed_names(program: Program) -> frozenset[str]:
     """Return the variables that a run cannot do without: required, or used without a default."""
     found = {variable.name for variable in program.variables if variable.required}
-    for _, node in all_nodes(program):
+    for scope, node in all_nodes(program):
         if isinstance(node, v.VariableRef) and node.default is None:
             found.add(node.name)
-        elif isinstance(node, v.Expr):
-            found.update(_expression_names(node))
+        elif isinstance(node, v.Expr) and (names := _expression_names(node)):
+            found.update(names - _given_names(program, scope))
     return frozenset(found)
+
+
+def _given_names(program: Program, scope: str) -> frozenset[str]:
+    """Return the variables whose values a step gives to the sub-flow around ``scope``."""
+    flow = program.flow_around(scope)
+    body = None if flow is None else program.steps[flow].body
+    if not isinstance(body, Loop) or body.flow is None:
+        return frozenset()
+    return frozenset(body.flow.variables)
 
 
 def _expression_names(node: v.Expr) -> set[str]:

@@ -15,6 +15,7 @@ from flowc.source.decode_policies import (
     decode_timeout,
     report_without_loop,
 )
+from flowc.source.decode_sub_flow import decode_sub_flow
 from flowc.source.flow_schemas import decode_schema
 from flowc.source.flowc_dialect import STEP_KINDS_LATER
 from flowc.source.model import At, SourceCall, SourceLoop, SourceStep, SourceWhile
@@ -56,8 +57,14 @@ def decode_steps(
 def _decode_step(step: Fields, ctx: FlowDecoding) -> SourceStep | None:
     id = _decode_id(step)
     kind = _loop_kind(step)
-    is_loop = kind is not None
-    body = _decode_call(step, ctx) if kind is None else _decode_loop(step, kind, ctx)
+    is_flow = "flow" in step.shape.keys and "flow" in step.raw
+    is_loop = kind is not None or is_flow
+    body: SourceCall | SourceLoop | SourceWhile | None
+    if is_flow:
+        body = decode_sub_flow(step, ctx)
+    else:
+        body = _decode_call(step, ctx) if kind is None else _decode_loop(step, kind, ctx)
+        _refuse_flow_keys(step)
     if not is_loop:
         _refuse_loop_keys(step)
     _schema(step, "inputSchema")
@@ -141,7 +148,7 @@ def _report_no_kind(step: Fields) -> None:
     if not any(key in step.raw for key in (*STEP_KINDS_LATER, "steps")):
         step.report(
             codes.MISSING_KEY,
-            "a step needs `component`, or `foreach` or `while` with `steps`",
+            "a step needs `component`, `flow`, or `foreach` or `while` with `steps`",
             step.at,
         )
 
@@ -168,6 +175,13 @@ def _refuse_loop_keys(step: Fields) -> None:
                 step.key_at(key),
                 "a step's output is what its component answers" if key == "output" else None,
             )
+
+
+def _refuse_flow_keys(step: Fields) -> None:
+    for key in ("variables", "detached"):
+        if key in step.shape.keys and key in step.raw:
+            message = f"`{key}` is for a step with `flow`"
+            step.report(codes.CONTRADICTORY_KEYS, message, step.key_at(key))
 
 
 def _decode_when(step: Fields, ctx: FlowDecoding) -> v.Condition | None:

@@ -8,6 +8,7 @@ from flowc.source.fields import (
     ANYTHING,
     BOOLEAN,
     MAPPING,
+    NAME,
     POSITIVE,
     TEXT,
     TEXTS,
@@ -155,10 +156,15 @@ _STEP = {
         Kind("the name of a profile, or a mapping of needs", ANYTHING.accepts,
              {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/needs"}, _VARIABLE]})
     ),
+    "flow": Key(Kind("the path of a flow file", NAME.accepts, dict(NAME.schema))),
+    "variables": Key(
+        Kind("a mapping of values", MAPPING.accepts,
+             {"type": "object", "additionalProperties": {"$ref": "#/$defs/value"}})
+    ),
+    "detached": Key(BOOLEAN),
     "tags": Key(TEXTS),
 }  # fmt: skip
 STEP_KINDS_LATER = {
-    "flow": _not_built("(a step that is another flow) "),
     "await": _not_built("(waiting for a signal or an approval) "),
 }
 _STEP_LATER = {

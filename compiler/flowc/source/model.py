@@ -112,8 +112,19 @@ class SourceCall:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceSubFlow:
+    """The ``flow`` of a step: its file, the variables given to it, and the flow once it is read."""
+
+    file: At[str]
+    variables: tuple[tuple[At[str], v.Value], ...] = ()
+    flow: SourceFlow | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceLoop:
     """A ``foreach``: ``items`` or ``product``; ``steps`` are its body, ``output`` per item.
+
+    ``flow``: it is not written as a loop, but is another flow: the one item is its input.
 
     A body that is a component was turned into one step with the id ``item``. ``records``: what
     became of each item is collected, not its output alone.
@@ -127,6 +138,7 @@ class SourceLoop:
     concurrency: int | v.VariableRef = 100
     tolerance: Tolerance = NO_TOLERANCE
     records: bool = False
+    flow: SourceSubFlow | None = None
 
 
 @dataclass(frozen=True, slots=True)

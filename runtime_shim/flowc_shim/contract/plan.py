@@ -78,6 +78,18 @@ class PlanCall:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanFlow:
+    """What makes a loop of one item a sub-flow: the item is ``{input, variables}``.
+
+    ``variables``: the names of those whose values the item holds.
+    """
+
+    input_schema: Json = None
+    output_schema: Json = None
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PlanLoop:
     """A ``foreach``: exactly one of ``items`` (a list) and ``product`` (name → list) is set.
 
@@ -92,6 +104,7 @@ class PlanLoop:
     tolerance: Tolerance = NO_TOLERANCE
     max_items: int = 25_000
     records: bool = False
+    flow: PlanFlow | None = None
 
     def values(self) -> tuple[v.Value, ...]:
         """Return what decides the items: evaluated where the step stands."""
@@ -383,6 +396,9 @@ def _loop_to_json(loop: PlanLoop) -> dict[str, Any]:
     out["max_items"] = loop.max_items
     if loop.records:
         out["collect"] = "records"
+    if loop.flow is not None:
+        schemas = {"input": loop.flow.input_schema, "output": loop.flow.output_schema}
+        out["flow"] = {**schemas, "variables": list(loop.flow.variables)}
     return out
 
 
@@ -397,7 +413,12 @@ def _loop_from_json(raw: dict[str, Any]) -> PlanLoop:
         tolerance=Tolerance.from_json(raw["tolerance"]),
         max_items=raw["max_items"],
         records=raw.get("collect") == "records",
+        flow=_flow_from_json(raw["flow"]) if "flow" in raw else None,
     )
+
+
+def _flow_from_json(raw: dict[str, Any]) -> PlanFlow:
+    return PlanFlow(raw["input"], raw["output"], tuple(raw["variables"]))
 
 
 def _while_to_json(loop: PlanWhile) -> dict[str, Any]:

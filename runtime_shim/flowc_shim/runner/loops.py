@@ -14,6 +14,7 @@ from flowc_shim.runner.entry import decide_entry
 from flowc_shim.runner.records import LoopRecord, StepRecord
 from flowc_shim.runner.runtime import RunScope, Runtime
 from flowc_shim.runner.steps import commit, fail, flagged
+from flowc_shim.runner.sub_flows import check_what_it_gets, failure_of, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +74,7 @@ def _items(runtime: Runtime, step: PlanStep, indices: Indices) -> LoopRecord:
             "TOO_MANY_ITEMS",
             f"loop `{step.id}` has {record.count} items; {loop.max_items} is the most here",
         )
+    check_what_it_gets(runtime.plan, step, record)
     return record
 
 
@@ -126,12 +128,17 @@ def close_loop(
     failures = [(index, item.error) for index, item in enumerate(items) if item.failed]
     stopped = sum(item.stopped for item in items)
     if not loop.tolerance.allows(len(failures), record.count):
-        return fail(runtime, step, indices, _too_many(step, failures, record.count), unit)
+        error = failure_of(step, failures[0][1]) or _too_many(step, failures, record.count)
+        return fail(runtime, step, indices, error, unit)
     if not loop.tolerance.allows(len(failures) + stopped, record.count):
         # The items did not fail: the run, or a loop around this one, did or was stopped first.
         return commit(runtime, step, indices, StepRecord(Outcome.STOPPED, unit=unit))
-    results = _records(record, items) if loop.records else [item.value for item in items]
-    done = StepRecord(Outcome.SUCCEEDED, results, unit=unit, started=time.time())
+    values = _records(record, items) if loop.records else [item.value for item in items]
+    try:
+        result = result_of(runtime.plan, step, values)
+    except FlowError as failure:
+        return fail(runtime, step, indices, failure.info, unit)
+    done = StepRecord(Outcome.SUCCEEDED, result, unit=unit, started=time.time())
     return commit(runtime, step, indices, done)
 
 

@@ -20,6 +20,7 @@ from flowc_shim.contract.plan import (
 )
 from flowc_shim.language.evaluate import SkippedReference
 from flowc_shim.runner.finally_steps import end_facts, seen_outcome
+from flowc_shim.runner.sub_flows import flow_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -154,14 +155,20 @@ class RunScope:
         self._states = states or {}
 
     def input(self) -> Json:
-        """Return the run's input."""
+        """Return the run's input, or that of the sub-flow around this place."""
+        flow = flow_around(self._runtime.plan, self._scope)
+        if flow is not None:
+            return self.item(flow[0])["input"]
         try:
             return self._runtime.journal.input()
         except KeyError as error:
             raise final_error("NO_INPUT", "the run never got its input") from error
 
     def variable(self, name: str) -> Json:
-        """Return a variable's value; raises KeyError."""
+        """Return a variable's value, as given to the sub-flow around; raises KeyError."""
+        flow = flow_around(self._runtime.plan, self._scope)
+        if flow is not None and name in flow[1].variables:
+            return self.item(flow[0])["variables"][name]
         return self._runtime.variables.value(name)
 
     def step(self, path: str) -> Json:

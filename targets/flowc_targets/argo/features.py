@@ -51,6 +51,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "trigger-values": lowered("a parameter of the Workflow, read by the shim"),
     "triggers": lowered("a CronWorkflow each; its time is given to the shim as a parameter"),
     "artifacts": refused("not built yet"),
-    "sub-flows": refused("not built yet"),
+    "sub-flows": lowered("templates of the same object, one more level of nesting"),
+    "detached": refused("not built yet"),
     "waits": refused("not built yet"),
 }

@@ -51,6 +51,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "trigger-values": native("`flowc run --trigger`"),
     "triggers": refused("nothing schedules here; `flowc run` starts a run"),
     "artifacts": _later("`$artifact` is"),
-    "sub-flows": _later("`flow:` is"),
+    "sub-flows": NATIVE,
+    "detached": refused("not built yet"),
     "waits": _later("`await` is"),
 }

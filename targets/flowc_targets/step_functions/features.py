@@ -56,6 +56,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
         "EventBridge Scheduler; two schedules where both fields of days are set, one run per time"
     ),
     "artifacts": refused("not built yet"),
-    "sub-flows": refused("not built yet"),
+    "sub-flows": lowered("states of the same machine: an inline Map of one pass"),
+    "detached": refused("not built yet"),
     "waits": refused("not built yet"),
 }
