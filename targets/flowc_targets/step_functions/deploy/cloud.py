@@ -34,6 +34,9 @@ _EXPIRED = frozenset(
 _BUSY = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
 )
+_VAGUE = frozenset(
+    {"InvalidParameterValueException", "AccessDeniedException", "ValidationException"}
+)
 GONE = frozenset(
     {
         "ResourceNotFoundException", "NoSuchEntity", "NoSuchKey", "404", "ResourceNotFound",
@@ -127,12 +130,16 @@ class Cloud:
     def settle(
         self, codes: frozenset[str], service: str, operation: str, /, **arguments: Any
     ) -> dict[str, Any]:
-        """Call an operation again while it is refused with one of ``codes``, for a while."""
+        """Call an operation again while it is refused with one of ``codes``, for a while.
+
+        Codes that say many things count only if it is about assuming a role.
+        """
         for attempt in range(SETTLING_TRIES):
             try:
                 return self.call(service, operation, **arguments)
             except Refused as error:
-                if error.code not in codes or attempt == SETTLING_TRIES - 1:
+                final = error.code in _VAGUE and "assume" not in str(error)
+                if error.code not in codes or final or attempt == SETTLING_TRIES - 1:
                     raise
                 self._pause(min(0.5 * 2**attempt, 6.0))
         raise AssertionError("unreachable")
@@ -237,7 +244,7 @@ def _unanswered(service: str, error: Exception) -> DeployError:
             "sign in, and set `AWS_PROFILE` if it is not the default one",
         )
     said = str(error).rstrip(". ")
-    if isinstance(error, exceptions.HTTPClientError):
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return DeployError(
             f"AWS does not answer ({service}): {said}", "look at network and region, deploy again"
         )

@@ -33,14 +33,14 @@ def roles(needs: Needs) -> dict[str, Role]:
         found["unit"] = _worker(needs, "unit", "runs units")
     if needs.jobs:
         found["job"] = Role(
-            f"{needs.base}-job", (TASKS_SERVICE,), "runs units as Batch jobs", _store(needs)
+            f"{needs.base}-job", TASKS_SERVICE, "runs units as Batch jobs", _store(needs)
         )
         found["pull"] = _pull(needs)
     if needs.compilation.triggers:
         started = f"{machine_arn(needs)}:{LIVE}"
         start = Statement("schedules start runs", ("states:StartExecution",), (started,))
         found["start"] = Role(
-            f"{needs.base}-start", ("scheduler.amazonaws.com",), "starts scheduled runs", (start,)
+            f"{needs.base}-start", "scheduler.amazonaws.com", "starts scheduled runs", (start,)
         )
     return found
 
@@ -57,7 +57,7 @@ def _machine(needs: Needs) -> Role:
     statements += _jobs(needs) if needs.jobs else []
     statements += _children(needs) if needs.children else []
     purpose = "is the state machine"
-    return Role(f"{needs.base}-machine", ("states.amazonaws.com",), purpose, tuple(statements))
+    return Role(f"{needs.base}-machine", "states.amazonaws.com", purpose, tuple(statements))
 
 
 def _jobs(needs: Needs) -> list[Statement]:
@@ -108,7 +108,7 @@ def _worker(needs: Needs, what: str, purpose: str) -> Role:
         if (function == needs.compute.decide) == (what == "decide")
     ]
     statements = (_logs(groups), *_store(needs))
-    return Role(f"{needs.base}-{what}", (LAMBDA_SERVICE,), purpose, statements)
+    return Role(f"{needs.base}-{what}", LAMBDA_SERVICE, purpose, statements)
 
 
 def _sweep(needs: Needs) -> Role:
@@ -123,7 +123,7 @@ def _sweep(needs: Needs) -> Role:
     logs = _logs([f"/aws/lambda/{needs.sweep.name}"])
     purpose = "records the end of runs that were aborted or died, and forgets old ones"
     statements = (logs, asked, *forgotten, *_store(needs))
-    return Role(f"{needs.base}-sweep", (LAMBDA_SERVICE,), purpose, statements)
+    return Role(f"{needs.base}-sweep", LAMBDA_SERVICE, purpose, statements)
 
 
 def written_folders(needs: Needs) -> list[str]:
@@ -143,7 +143,7 @@ def _pull(needs: Needs) -> Role:
         Statement("Batch pulls the image", layers, (f"{ARN}:ecr:{HERE}:repository/*",)),
         _logs([needs.job_log_group]),
     )  # fmt: skip
-    return Role(f"{needs.base}-pull", (TASKS_SERVICE,), "starts Batch jobs", statements)
+    return Role(f"{needs.base}-pull", TASKS_SERVICE, "starts Batch jobs", statements)
 
 
 def _logs(groups: list[str]) -> Statement:

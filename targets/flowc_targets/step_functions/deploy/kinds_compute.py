@@ -225,9 +225,13 @@ class JobDefinitions:
         if not revisions:
             return None
         newest = revisions[-1]
+        container = _pascal(newest.get("containerProperties") or {})
+        container["Environment"] = sorted(
+            container.get("Environment", []), key=lambda one: str(one["Name"])
+        )
         body = {
             "Type": newest["type"],
-            "ContainerProperties": _pascal(newest.get("containerProperties") or {}),
+            "ContainerProperties": container,
             "RetryStrategy": _pascal(newest.get("retryStrategy") or {}),
         }
         return found(body, newest.get("tags") or {})

@@ -137,7 +137,7 @@ def _container(needs: Needs, job: Job, role: Role, pull: Role) -> dict[str, Any]
     return {
         "Image": needs.compute.image,
         "ResourceRequirements": [{"Type": kind, "Value": resources[kind]} for kind in resources],
-        "Environment": [{"Name": name, "Value": environment[name]} for name in environment],
+        "Environment": [{"Name": name, "Value": environment[name]} for name in sorted(environment)],
         "JobRoleArn": role.arn,
         "ExecutionRoleArn": pull.arn,
         "LogConfiguration": {"LogDriver": "awslogs", "Options": log},

@@ -50,10 +50,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role. ``services``: who may take it. Role names are global, so theirs hold the region."""
+    """A role. ``service``: who may take it. Role names are global, so theirs hold the region."""
 
     name: str
-    services: tuple[str, ...]
+    service: str
     purpose: str
     statements: tuple[Statement, ...]
 
@@ -67,10 +67,10 @@ class Role:
         """Return who may take it; services that say for which account only do so for this one."""
         who: dict[str, Json] = {
             "Effect": "Allow",
-            "Principal": {"Service": list(self.services)},
+            "Principal": {"Service": self.service},
             "Action": "sts:AssumeRole",
         }
-        if _CONFUSABLE.issuperset(self.services):
+        if self.service in _CONFUSABLE:
             who["Condition"] = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
         return policy(who)
 
