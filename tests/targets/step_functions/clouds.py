@@ -192,6 +192,8 @@ def reset(service: str) -> None:
         from moto.awslambda_simple.models import lambda_simple_backends as backends
     elif service == "batch":
         from moto.batch_simple.models import batch_simple_backends as backends
+    elif service == "stepfunctions":  # those that execute
+        from moto.stepfunctions.parser.models import stepfunctions_parser_backends as backends
     else:
         from moto.backends import get_backend
 
