@@ -150,6 +150,7 @@ def _compilation(
     plan = build_plan(
         program, placement, layout, routes,
         target.limits.get("max_items", MAX_ITEMS), target.limits.get("max_items_nested"),
+        target.limits.get("lanes", 0),
     )  # fmt: skip
     name = compilation_name(flow, options)
     return Compilation(program, placement, layout, plan, name, shared, options.triggers)

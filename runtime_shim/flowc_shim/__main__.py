@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (unit, decide, conclude, finish):
         command.add_argument("--plan", required=True, help="digest of the plan")
         command.add_argument("--run", required=True, help="key of the run")
-        command.add_argument("--scope", default="", help="loop indices, as 3/0")
+        command.add_argument("--scope", default="", help="loop indices, as 3/0, or 3/0~4: a lane")
         command.add_argument(
             "--settle", action="append", default=[], metavar="UNIT=STATUS",
             help="what the engine says became of a unit",

@@ -14,6 +14,7 @@ from flowc_shim.contract.plan import (
     PlanStep,
     PlanUnit,
     PlanWhile,
+    in_finally,
 )
 from flowc_shim.contract.policies import Cache
 from flowc_shim.language.canonical import digest
@@ -35,12 +36,14 @@ def build_plan(
     routes: Json = None,
     max_items: int = MAX_ITEMS,
     max_items_nested: int | None = None,
+    lanes: int = 0,
 ) -> Plan:
     """Return the plan.
 
     ``routes`` go in for flows that components submit at run time. ``max_items``: what the target
     can fan out; a loop that turns out larger fails before its first item. ``max_items_nested``:
-    the same for loops inside loops, where that is less.
+    the same for loops inside loops, where that is less. ``lanes``: the most tasks of a loop whose
+    body is one unit, which run several items each above that number; 0 without such.
     """
     nested = max_items if max_items_nested is None else max_items_nested
     used = {cls.name: cls for call in placement.calls.values() for cls in call.classes}
@@ -54,7 +57,7 @@ def build_plan(
         project=placement.project,
         branch=placement.branch,
         steps={
-            path: _step(step, placement, nested if step.scope else max_items)
+            path: _step(step, placement, _fan_out(path, layout, max_items, nested, lanes))
             for path, step in program.steps.items()
         },
         units=units,
@@ -84,11 +87,21 @@ def _step_schemas(program: Program) -> dict[str, Json]:
     return found
 
 
-def _step(step: Step, placement: Placement, max_items: int) -> PlanStep:
+def _fan_out(path: str, layout: Layout, max_items: int, nested: int, lanes: int) -> tuple[int, int]:
+    """Return the most items of the loop at ``path``, and the most lanes that run them."""
+    facts = layout.loops.get(path)
+    if facts is None:
+        return max_items, 0
+    if lanes and facts.lanes_from(lanes):
+        return MAX_ITEMS, lanes
+    return nested if facts.nested or in_finally(path) else max_items, 0
+
+
+def _step(step: Step, placement: Placement, fan_out: tuple[int, int]) -> PlanStep:
     return PlanStep(
         path=step.path,
         scope=step.scope,
-        body=_body(step, placement, max_items),
+        body=_body(step, placement, fan_out),
         reads=step.reads,
         needs=step.needs,
         when=step.when,
@@ -110,7 +123,9 @@ def _cache(step: Step, call: PlacedCall, placement: Placement) -> Cache | None:
     return Cache(step.cache.ttl, step.cache.key, versions)
 
 
-def _body(step: Step, placement: Placement, max_items: int) -> PlanCall | PlanLoop | PlanWhile:
+def _body(
+    step: Step, placement: Placement, fan_out: tuple[int, int]
+) -> PlanCall | PlanLoop | PlanWhile:
     if isinstance(step.body, Call):
         call = placement.calls[step.path]
         return PlanCall(
@@ -132,8 +147,9 @@ def _body(step: Step, placement: Placement, max_items: int) -> PlanCall | PlanLo
         product=loop.product,
         concurrency=placement.concurrency[step.path],
         tolerance=loop.tolerance,
-        max_items=max_items,
+        max_items=fan_out[0],
         records=loop.records,
+        lanes=fan_out[1],
         flow=None if loop.flow is None else _flow(loop.flow),
     )
 

@@ -7,7 +7,7 @@ are computed here, once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from flowc.ir.chains import plain_chains
@@ -63,6 +63,7 @@ class LoopFacts:
     """A ``foreach`` as engines see it: two units around a body.
 
     ``count``: items if known, else None. ``nested``: another ``foreach`` is around it.
+    ``one_unit``: its body is one unit.
     """
 
     path: str
@@ -72,6 +73,11 @@ class LoopFacts:
     count: int | None
     span: Span = field(compare=False)
     nested: bool = False
+    one_unit: bool = False
+
+    def lanes_from(self, most: int) -> bool:
+        """Whether a task may have to run several items, if there are at most ``most`` tasks."""
+        return self.one_unit and (self.count is None or self.count > most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,15 @@ def build_layout(
         order = in_order({unit.id: unit.after for unit in found.values()})
         scopes[scope] = tuple(order)
         units.update((unit_id, found[unit_id]) for unit_id in order)
+    loops = {
+        path: replace(facts, one_unit=_is_one_unit(scopes.get(path, ()), units))
+        for path, facts in loops.items()
+    }
     return Layout(granularity, units, scopes, loops, whiles)
+
+
+def _is_one_unit(body: tuple[str, ...], units: Mapping[str, Unit]) -> bool:
+    return len(body) == 1 and units[body[0]].kind in ("steps", "while")
 
 
 def _after(

@@ -94,7 +94,8 @@ class PlanLoop:
     """A ``foreach``: exactly one of ``items`` (a list) and ``product`` (name → list) is set.
 
     ``output`` is evaluated once per item, in the scope named like the loop's step path.
-    ``records``: the result says what became of each item.
+    ``records``: the result says what became of each item. ``lanes``: the most tasks of an engine
+    that runs several items in one task above that number of items; 0 for one that does not.
     """
 
     output: v.Value
@@ -105,6 +106,14 @@ class PlanLoop:
     max_items: int = 25_000
     records: bool = False
     flow: PlanFlow | None = None
+    lanes: int = 0
+
+    def tasks(self, count: int) -> int:
+        """Return how many tasks an engine starts for ``count`` items.
+
+        More of them than ``lanes``: task k of n runs the items k, k + n, k + 2n, …
+        """
+        return count if not self.lanes or count <= self.lanes else min(self.concurrency, self.lanes)
 
     def values(self) -> tuple[v.Value, ...]:
         """Return what decides the items: evaluated where the step stands."""
@@ -399,6 +408,8 @@ def _loop_to_json(loop: PlanLoop) -> dict[str, Any]:
     if loop.flow is not None:
         schemas = {"input": loop.flow.input_schema, "output": loop.flow.output_schema}
         out["flow"] = {**schemas, "variables": list(loop.flow.variables)}
+    if loop.lanes:
+        out["lanes"] = loop.lanes
     return out
 
 
@@ -414,6 +425,7 @@ def _loop_from_json(raw: dict[str, Any]) -> PlanLoop:
         max_items=raw["max_items"],
         records=raw.get("collect") == "records",
         flow=_flow_from_json(raw["flow"]) if "flow" in raw else None,
+        lanes=raw.get("lanes", 0),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowc_shim.contract.trigger import parse_time
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.runner.finish import begin_run_from, conclude, finish_run
-from flowc_shim.runner.keys import parse_indices
+from flowc_shim.runner.keys import parse_scope
 from flowc_shim.runner.units import decide, run_unit
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Request:
 
 def perform(runtime: Runtime, request: Request) -> Verdict:
     """Do what ``request`` asks; raises ValueError for what cannot be asked."""
-    indices = parse_indices(request.scope)
+    indices, lanes = parse_scope(request.scope)
     units = [*request.settled] if request.unit is None else [request.unit, *request.settled]
     for unit in units:
         _check(runtime, unit, indices)
@@ -66,9 +66,9 @@ def perform(runtime: Runtime, request: Request) -> Verdict:
     if _has_ended(runtime):
         return Verdict(Status.NOT_STARTED, go=False)
     if request.command == "decide":
-        return decide(runtime, request.unit, indices, request.settled)
+        return decide(runtime, request.unit, indices, request.settled, lanes)
     assert request.unit is not None
-    return run_unit(runtime, request.unit, indices, request.settled)
+    return run_unit(runtime, request.unit, indices, request.settled, lanes)
 
 
 def _seconds(time: str | None) -> float | None:

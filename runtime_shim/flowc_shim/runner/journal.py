@@ -327,6 +327,30 @@ class Journal:
             row["count"], lists["items"], [(name, values) for name, values in lists["product"]]
         )
 
+    def read_rollups(self, indices: Indices, loop: str, wanted: Sequence[tuple[int, int]]) -> int:
+        """Take what lanes rolled up, by lane and part; returns how many of these there are."""
+        rows = [keys.rollup_key(self.run, indices, loop, lane, part) for lane, part in wanted]
+        found = self.store.read_many(rows)
+        for body in found.values():
+            for item, steps in json.loads(body)["items"].items():
+                for step, row in steps.items():
+                    self._remember((*indices, int(item)), step, row)
+        return len(found)
+
+    def commit_rollup(
+        self,
+        indices: Indices,
+        loop: str,
+        lane: int,
+        part: int,
+        places: Sequence[tuple[Indices, str]],
+    ) -> None:
+        """Put the results at ``places``, which are all decided, into one row."""
+        items: dict[str, dict[str, Json]] = {}
+        for place, step in places:
+            items.setdefault(str(place[-1]), {})[step] = _row(self._known[(place, step)])
+        self._decide(keys.rollup_key(self.run, indices, loop, lane, part), {"items": items})
+
     # passes of a `while`
 
     def state(self, indices: Indices, loop: str, number: int) -> PassState | None:
@@ -421,3 +445,19 @@ class Journal:
 
 def _state(number: int, row: dict[str, Json]) -> PassState:
     return PassState(number, bool(row["go"]), row.get("value"), str(row.get("blob", "")))
+
+
+def _row(record: StepRecord) -> dict[str, Json]:
+    """Return what :meth:`Journal._remember` reads."""
+    value = {"blob": record.blob} if record.blob else {"value": record.value}
+    return {
+        "outcome": record.outcome.value,
+        **(value if record.outcome in EDGE_TRUE else {}),
+        "error": None if record.error is None else record.error.to_json(),
+        "attempt": record.attempt,
+        "input_digest": record.input_digest,
+        "unit": record.unit,
+        "started": record.started,
+        "ended": record.ended,
+        "writer": record.writer,
+    }

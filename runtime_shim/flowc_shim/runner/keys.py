@@ -39,6 +39,16 @@ def parse_indices(text: str) -> Indices:
     return tuple(int(part) for part in text.split("/")) if text else ()
 
 
+LANE = "~"
+"""Between the number of a lane and how many there are."""
+
+
+def parse_scope(text: str) -> tuple[Indices, int]:
+    """Return indices and the number of lanes: ``3/0~4`` is lane 0 of 4; without, 0 lanes."""
+    text, _, lanes = text.partition(LANE)
+    return parse_indices(text), int(lanes or 0)
+
+
 def _scope(indices: Indices) -> str:
     return ".".join(str(index) for index in indices) or "-"
 
@@ -86,6 +96,11 @@ def attempt_end_key(run: str, indices: Indices, step: str, attempt: int) -> str:
 def loop_key(run: str, indices: Indices, loop: str) -> str:
     """Return the key of a loop's decided items."""
     return f"{run_prefix(run)}/loops/{_scope(indices)}/{_part(loop)}"
+
+
+def rollup_key(run: str, indices: Indices, loop: str, lane: int, part: int) -> str:
+    """Return the key of the results of several items that one lane ran."""
+    return f"{run_prefix(run)}/rollups/{_scope(indices)}/{_part(loop)}/{lane}.{part}"
 
 
 def state_key(run: str, indices: Indices, loop: str, number: int) -> str:

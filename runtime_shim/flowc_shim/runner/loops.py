@@ -11,6 +11,7 @@ from flowc_shim.contract.outcomes import BLOCKS_READERS, FAILS_THE_FLOW, NEVER_R
 from flowc_shim.contract.plan import PlanLoop, PlanStep
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.entry import decide_entry
+from flowc_shim.runner.lanes import read_rollups
 from flowc_shim.runner.records import LoopRecord, StepRecord
 from flowc_shim.runner.runtime import RunScope, Runtime
 from flowc_shim.runner.steps import commit, fail, flagged
@@ -160,6 +161,7 @@ def _collect(
     runtime: Runtime, step: PlanStep, indices: Indices, count: int, unit: str, status: str
 ) -> Iterator[_Item]:
     """Yield every item in order; many are read at a time."""
+    read_rollups(runtime, step.path, indices)
     body = [runtime.plan.steps[path] for path in runtime.plan.scope_steps.get(step.path, ())]
     together = max(1, READ_TOGETHER // max(1, len(body)))
     for start in range(0, count, together):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
-from flowc_shim.contract.plan import PlanCall, PlanStep, PlanUnit, PlanWhile, in_finally
+from flowc_shim.contract.plan import PlanCall, PlanLoop, PlanStep, PlanUnit, PlanWhile, in_finally
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later
@@ -19,6 +19,7 @@ from flowc_shim.runner.cache import Hit, cache_place, look_up
 from flowc_shim.runner.deadline import end_in_time, time_left
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_keys
 from flowc_shim.runner.finish import conclude
+from flowc_shim.runner.lanes import ask_lane, run_lane, worst
 from flowc_shim.runner.loops import close_loop, open_loop
 from flowc_shim.runner.passes import close_while, end_pass, open_while
 from flowc_shim.runner.records import StepRecord
@@ -37,8 +38,13 @@ Settled = Mapping[str, tuple[str, str]]
 """Unit id → what the engine says became of it, and in which words."""
 
 
-def run_unit(runtime: Runtime, unit_id: str, indices: Indices, settled: Settled) -> Verdict:
-    """Run a unit from where it stands and return its verdict; nothing committed is repeated."""
+def run_unit(
+    runtime: Runtime, unit_id: str, indices: Indices, settled: Settled, lanes: int = 0
+) -> Verdict:
+    """Run a unit from where it stands and return its verdict; nothing committed is repeated.
+
+    ``lanes``: of how many lanes ``indices`` names one, each of which runs several items.
+    """
     unit = runtime.plan.units[unit_id]
     if in_finally(unit.scope):
         conclude(runtime, "failed")  # unless it is, by whoever the engine asked to
@@ -51,6 +57,12 @@ def run_unit(runtime: Runtime, unit_id: str, indices: Indices, settled: Settled)
     if unit.kind == "close":
         close = close_while if isinstance(step.body, PlanWhile) else close_loop
         return _verdict_of(close(runtime, step, indices, unit_id))
+    if lanes:
+        return run_lane(runtime, unit, indices, lanes, _run_calls)
+    return _run_calls(runtime, unit, indices)
+
+
+def _run_calls(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
     with _watching(runtime, unit, indices) as watched:
         if unit.kind == "while":
             return _run_passes(watched, unit, indices)
@@ -122,7 +134,9 @@ def _open(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
         _settle_reads(runtime, step.path, indices, unit.id)
         record = open_loop(runtime, step, indices, unit.id)
     if record is not None:
-        return Verdict(Status.DONE, go=record.count > 0, count=record.count)
+        assert isinstance(step.body, PlanLoop)
+        tasks = step.body.tasks(record.count)
+        return Verdict(Status.DONE, go=record.count > 0, count=tasks)
     return _stand(runtime, step, indices, None)
 
 
@@ -138,11 +152,8 @@ def _class(error: ErrorInfo | None) -> str:
     return error.error_class.value if error else "platform"
 
 
-_ORDER = (Status.DONE, Status.NOT_STARTED, Status.FINAL, Status.RETRY)
-
-
 def _worse(one: Verdict, other: Verdict) -> Verdict:
-    return max(one, other, key=lambda verdict: _ORDER.index(verdict.status))
+    return worst([one, other])
 
 
 def _later(later: Later) -> Verdict:
@@ -151,7 +162,9 @@ def _later(later: Later) -> Verdict:
     )
 
 
-def decide(runtime: Runtime, ask: str | None, indices: Indices, settled: Settled) -> Verdict:
+def decide(
+    runtime: Runtime, ask: str | None, indices: Indices, settled: Settled, lanes: int = 0
+) -> Verdict:
     """Settle units for an engine, and say whether the unit ``ask`` should start.
 
     A unit that should not is decided here (skipped, not needed …), so that it never starts.
@@ -167,6 +180,12 @@ def decide(runtime: Runtime, ask: str | None, indices: Indices, settled: Settled
     if ask is None:
         return _settled_verdict(runtime, settled, indices)
     unit = runtime.plan.units[ask]
+    if lanes:
+        return ask_lane(runtime, unit, indices, lanes, _ask)
+    return _ask(runtime, unit, indices)
+
+
+def _ask(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Verdict:
     verdict = Verdict(Status.DONE)
     for path in unit.steps:
         known = runtime.journal.record(indices, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
+from flowc.ir.build_plan import MAX_ITEMS
 from flowc.ir.layout import STEP, Layout
 from flowc_shim.language.canonical import canonical
 from flowc_targets.argo import limits
@@ -61,17 +62,43 @@ def _check_loops(compilation: Compilation, diagnostics: Diagnostics) -> bool:
     large = [
         loop
         for loop in compilation.layout.loops.values()
-        if loop.count is not None and loop.count > limits.MAX_ITEMS
+        if loop.count is not None and loop.count > _most(loop)
     ]
     for loop in large:
+        units = len(compilation.layout.scopes.get(loop.path, ()))
+        body = "" if loop.one_unit else f" for a body of {units} units"
+        hint = "split the list over several loops"
+        if not loop.one_unit:
+            hint = f"a body that is one unit may have {MAX_ITEMS:,}: make it one step"
+            hint += _or_auto(compilation.layout)
         diagnostics.report(
             codes.SIZE_LIMIT,
-            f"the loop has {loop.count:,} items; on Argo {limits.MAX_ITEMS} is the most",
+            f"the loop has {loop.count:,} items; on Argo {_most(loop):,} is the most{body}",
             loop.span,
-            label="each item is a DAG of its own in the run's status",
-            hint="let one item do the work of several, or split the flow",
+            hint=hint,
         )
+    _note_concurrency(compilation, diagnostics)
     return bool(large)
+
+
+def _most(loop: LoopFacts) -> int:
+    return MAX_ITEMS if loop.one_unit else limits.MAX_ITEMS
+
+
+def _or_auto(layout: Layout) -> str:
+    return ", or compile with `--granularity auto`" if layout.granularity == STEP else ""
+
+
+def _note_concurrency(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    """Say where fewer items run at once than the loop allows: the bound is kept, not reached."""
+    for loop in compilation.layout.loops.values():
+        most = loop.concurrency if loop.count is None else min(loop.concurrency, loop.count)
+        if most > limits.LANES:
+            diagnostics.report(
+                codes.PARALLELISM_LOST,
+                f"loop `{loop.path}` allows {most:,} items at a time; {limits.LANES} run",
+                loop.span,
+            )
 
 
 def _check_status(compilation: Compilation, diagnostics: Diagnostics) -> None:

@@ -16,6 +16,7 @@ from flowc_targets.argo.cells import (
     segments_of,
 )
 from flowc_targets.argo.edges import Run, after_loop, count_of, edge, ended_somehow, go_of
+from flowc_targets.argo.lanes import as_lane, lane_scope
 from flowc_targets.argo.leaves import LeafClass, light_class, settle_parameters, unit_class
 from flowc_targets.argo.passes import (
     AGAIN,
@@ -177,6 +178,7 @@ def _run(unit: Unit, cell: Cell, scope: str, names: dict[str, str]) -> Run:
 def _unit_tasks(dags: Dags, unit: Unit, run: Run, before: list[Run]) -> list[Document]:
     scoped = not is_outermost(unit.scope)
     first = unit.scope == ROOT and not unit.after
+    unit = as_lane(unit, dags.layout.loops.get(unit.scope))
     edges = [edge(other) for other in before]
     settles = [found.settle for found in edges if found.settle is not None]
     depends = [found.depends for found in edges]
@@ -225,6 +227,7 @@ def _fan_out(dags: Dags, facts: LoopFacts, scope: str) -> str:
     """
     name = dags.template_names[f"{facts.path}:fan"]
     item = "{{item}}" if is_outermost(scope) else f"{SCOPE}/{{{{item}}}}"
+    item = lane_scope(item, facts)
     body = dags.template_names[f"{facts.path}:item"]
     each = task("item", body, [], [{"name": "scope", "value": item}])
     each["withSequence"] = {"count": "{{inputs.parameters.count}}"}

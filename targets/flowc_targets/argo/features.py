@@ -25,7 +25,10 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "onError": lowered("whoever comes next settles a pod that died"),
     "timeout": lowered("kept by the shim; `activeDeadlineSeconds` as a backstop"),
     "failure": lowered("a flag that every shim reads; running ones look every 2 s (`failFast`)"),
-    "foreach": lowered("`withSequence` over a count; at most 500 items per loop"),
+    "foreach": lowered(
+        "`withSequence` over a count; above 500 items, for a body of one unit, tasks that run "
+        "several items each (at most 25,000)"
+    ),
     "resources": lowered("requests and limits of containers that do the work themselves"),
     "builtin": NATIVE,
     "mock": NATIVE,

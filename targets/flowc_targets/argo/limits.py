@@ -8,7 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_ITEMS = 500
-"""Items of one loop instance. Every item is at least three nodes of the Workflow's status."""
+"""Items of one loop instance whose body is several units. Every item is at least three nodes of
+the Workflow's status."""
+
+LANES = 500
+"""Tasks of a loop whose body is one unit; for more items each task runs several of them."""
 
 TASKS_PER_DAG = 200
 """Tasks of one DAG template: each reconcile walks all ancestors of every task, so that long
@@ -39,6 +43,7 @@ RUN_GRACE_SECONDS = 60
 
 LIMITS: Mapping[str, int] = {
     "max_items": MAX_ITEMS,
+    "lanes": LANES,
     "tasks_per_dag": TASKS_PER_DAG,
     "template_bytes": TEMPLATE_BYTES,
     "node_status_bytes": NODE_STATUS_BYTES,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.ir.layout import WhileFacts
 from flowc_shim.contract.plan import ROOT, is_outermost
 from flowc_targets.argo.cells import cells_of, guarded, segments_of
+from flowc_targets.argo.lanes import tasks_of
 from flowc_targets.argo.limits import BYTES_PER_NODE
 from flowc_targets.argo.passes import chunks_of, nesting
 
@@ -52,7 +53,8 @@ def loop_nodes(layout: Layout, loop: LoopFacts | WhileFacts) -> int:
     if isinstance(loop, WhileFacts):
         asking = (1 + _UNIT_NODES) * chunks_of(loop) if chunks_of(loop) > 1 else 0
         return loop.passes * scope_nodes(layout, loop.path) + asking
-    return loop.count * scope_nodes(layout, loop.path) if loop.count else 0
+    tasks = tasks_of(loop)
+    return tasks * scope_nodes(layout, loop.path) if tasks else 0
 
 
 def deepest(layout: Layout, scope: str = ROOT) -> int:

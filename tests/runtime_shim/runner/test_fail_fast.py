@@ -97,10 +97,7 @@ def test_a_store_that_is_away_does_not_end_the_watch(monkeypatch: pytest.MonkeyP
 
     class Flaky(MemoryStore):
         def read(self, key: str) -> bytes | None:
-            if (
-                key == failing_key("run-1", "", ())
-                and threading.current_thread().name == "failFast"
-            ):
+            if key == failing_key("run-1", "", ()) and threading.current_thread().name == "watcher":
                 asked.append(key)
                 if len(asked) == 1:
                     raise StoreUnavailable("away")

@@ -83,14 +83,14 @@ def test_a_loop_that_is_known_to_be_too_large() -> None:
     steps:
     - id: each
       foreach: {{product: {{a: [1, 2, 3], b: {{$literal: {list(range(200))}}}}}}}
-      steps: [{{id: f, component: /f, input: {{$item: a}}}}]
+      steps: [{{id: f, component: /f, input: {{$item: a}}}}, {{id: g, component: /f}}]
       output: {{$step: f}}
     output: {{$step: each}}
     """
     ((code, file, line, text),) = refusals(flow)
     assert (code, file, line) == ("FC504", "flow.yaml", 4)
     assert "600 items" in text
-    assert "500" in text
+    assert "500 is the most for a body of 2 units" in text
 
 
 def test_nested_loops_whose_items_are_too_many_together() -> None:
