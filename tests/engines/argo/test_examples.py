@@ -60,7 +60,8 @@ def answers(flow: dict[str, Any]) -> dict[str, list[Any]]:
     plugins = flow.get("test", {}).get("config", {}).get("plugins", {})
     for plugin in plugins.values():
         for component, mock in plugin.get("components", {}).items():
-            table = [[dict(given), told["result"]] for given, told in mock["behaviors"].items()]
+            behaviors = mock["behaviors"].items()
+            table = [[json.loads(given), told["result"]] for given, told in behaviors]
             found[component] = table
     return found
 
@@ -100,12 +101,12 @@ def server(case: GoldenCase, host: str, address: str, folder: Path) -> list[str]
 
 
 class Loader(yaml.CSafeLoader):
-    """YAML with mappings as keys, as tuples of their items."""
+    """YAML with mappings as keys, as JSON."""
 
 
 def _mapping(loader: Loader, node: Any) -> dict[Any, Any]:
     pairs = loader.construct_pairs(node, deep=True)
-    return {tuple(key.items()) if isinstance(key, dict) else key: value for key, value in pairs}
+    return {json.dumps(key) if isinstance(key, dict) else key: value for key, value in pairs}
 
 
 Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
