@@ -181,13 +181,13 @@ class Argo:
         template = self.engine.install(target.emit(compilation))
         started = Started(compilation, folder, template, "")
         given = run_input(case, folder) if value is None else value
-        return replace(started, workflow=self.submit(started, given))
+        return replace(started, workflow=self.submit(started, given, case.trigger))
 
-    def submit(self, started: Started, value: Any, **spec: Any) -> str:
+    def submit(self, started: Started, value: Any, trigger: Any = None, **spec: Any) -> str:
         """Create another Workflow of what was installed, with the same store."""
         # Argo would expand what looks like a variable of its own in the value of a parameter
         given = json.dumps(value).replace("{{", "{\\u007b")
-        parameters = {"input": given, "store": started.store}
+        parameters = {"input": given, "trigger": json.dumps(trigger), "store": started.store}
         return self.engine.submit(started.template, parameters, **spec)
 
     def observe(self, started: Started, result: Result) -> Observed:

@@ -46,6 +46,11 @@ SLICE = {
     "one failure too many fails the loop": "step",
     "a failed loop may have a default": "step",
     "a classic flow may end skipped": "step",
+    "a schedule hands over its time, in its own zone": "step",
+    "a run that takes too long is timed out": "step",
+    "finally steps run after a failure, and change nothing of it": "step",
+    "a step with the same input uses the result again": "step",
+    "a sub-flow has an input and hands out its output": "step",
 }
 """What CI runs of it: a case of every kind, at the granularity that is named."""
 
