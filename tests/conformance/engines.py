@@ -18,7 +18,7 @@ from flowc.driver import Options, compile_flow
 from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_stack import decode_stacks
 from flowc.source.link_flows import link_flows
-from flowc.source.stack_model import StoreSpec
+from flowc.source.stack_model import Ecs, StoreSpec
 from flowc.source.yaml_reader import read
 from flowc.targets import find_target
 from flowc_shim.contract.plan import PlanLoop, PlanWhile
@@ -64,6 +64,8 @@ def compile_case(
     assert stack_file is not None
     stack = decode_stacks(stack_file, diagnostics, {})["default"]
     stack = replace(stack, state_store=StoreSpec(store, stack.span), compute=compute)
+    if compute == "ecs":
+        stack = replace(stack, ecs=Ecs(stack.span, "flowc", ("subnet-1",)))
     target = find_target(target_name, diagnostics)
     assert flow is not None and target is not None, _text(diagnostics)
     options = Options(granularity=granularity, flow=name)

@@ -62,6 +62,25 @@ def test_batch(name: str, step_functions: StepFunctions, tmp_path: Path) -> None
     assert differences(CASES[name], observed) == []
 
 
+ECS = [
+    "a chain hands values on",
+    "only the branch that is taken runs",
+    "a default after retries",
+    "retries of class user until it works",
+    "a shim killed for good fails the run",
+    "a shim killed for good leaves the default",
+    "a killed shim is started again and repeats only its own step",
+    "foreach over items known at run time",
+]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", ECS)
+def test_ecs(name: str, step_functions: StepFunctions, tmp_path: Path) -> None:
+    observed = step_functions.run(CASES[name], "step", tmp_path, compute="ecs")
+    assert differences(CASES[name], observed) == []
+
+
 @pytest.fixture(scope="module")
 def step_functions() -> Iterator[StepFunctions]:
     with StepFunctions() as made:

@@ -126,6 +126,7 @@ SECRET_ON_TARGET = _code("FC506", "secret on this target")
 # FC51x Argo
 # FC52x Step Functions
 PARALLELISM_LOST = _code("FC520", "parallelism lost", _NOTE)
+ROUNDED_UP = _code("FC521", "size rounded up", _NOTE)
 
 # FC9xx compiler bugs
 COMPILER_BUG = _code("FC900", "compiler bug")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.source.complex_keys import refuse_complex_keys
 from flowc.source.decode_blob_api import decode_blob_api
+from flowc.source.decode_ecs import decode_ecs
 from flowc.source.decode_plugins import decode_classes
 from flowc.source.decode_profiles import decode_profiles
 from flowc.source.decode_routes import decode_routes
@@ -102,6 +103,7 @@ def _decode_stack(
         state_store=decode_state_store(stack, decoding),
         artifact_store=decode_store(stack, "artifact_store", decoding),
         blob_api=decode_blob_api(stack),
+        ecs=decode_ecs(stack),
         working_directory=stack.text("workingDirectory"),
     )
 

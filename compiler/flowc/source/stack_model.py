@@ -77,6 +77,17 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
+class Ecs:
+    """Where ECS tasks run: cluster, subnets and security groups, by name and id."""
+
+    span: Span
+    cluster: str
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...] = ()
+    public_ip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BlobApi:
     """The endpoint where component servers keep blobs: one at ``url``, or one that comes up.
 
@@ -169,5 +180,6 @@ class Stack:
     state_store: StoreSpec | None = None
     artifact_store: StoreSpec | None = None
     blob_api: BlobApi | None = None
+    ecs: Ecs | None = None
     is_default: bool = False
     working_directory: str | None = None

@@ -80,6 +80,7 @@ STACK = Shape(
         "unit_image": Key(NAME),
         "state_store": Key(described_by("store", "a URL, or a mapping with `url`")),
         "artifact_store": Key(described_by("store", "a URL, or a mapping with `url`")),
+        "ecs": Key(described_by("ecs", "a mapping", MAPPING)),
         "blob_api": Key(described_by("blob_api", "a mapping", MAPPING)),
         "stateStore": Key(described_by("stepflow_store", "a mapping", MAPPING), nullable=True),
         "storageConfig": Key(MAPPING, nullable=True),
@@ -200,6 +201,15 @@ STORAGE_CONFIG = Shape(
     },
 )
 
+ECS = Shape(
+    "`ecs`",
+    {
+        "cluster": Key(NAME),
+        "subnets": Key(TEXTS, required=True),
+        "security_groups": Key(TEXTS),
+        "public_ip": Key(BOOLEAN),
+    },
+)
 BLOB_API = Shape(
     "`blob_api`",
     {

@@ -1,7 +1,7 @@
 """What an engine says about a container that ended badly, in its own words.
 
-Step Functions gives ``Error`` and ``Cause``; for a Batch job the cause is its whole description as
-JSON (https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html).
+Step Functions gives ``Error`` and ``Cause``; for a Batch job or an ECS task the cause is its whole
+description as JSON (https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html).
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ def read_death(cause: str) -> Death:
     if not isinstance(job, dict):
         return Death(cause[:MAX_MESSAGE])
     job = _lower(job)
+    if "taskarn" in job:
+        return _task_death(job)
     if "jobid" not in job:
         return Death(cause[:MAX_MESSAGE])
     container = job.get("container") or {}
@@ -74,6 +76,17 @@ def read_death(cause: str) -> Death:
     said.append(None if code is None else f"exit code {code}")
     message = "; ".join(str(part) for part in dict.fromkeys(said) if part)
     return Death(message[:MAX_MESSAGE], code if isinstance(code, int) else None, str(job["jobid"]))
+
+
+def _task_death(task: dict[str, Any]) -> Death:
+    """Return what an ECS task says of its end; of several containers, what the first one says."""
+    containers = [_lower(one) for one in task.get("containers") or () if isinstance(one, dict)]
+    container = containers[0] if containers else {}
+    code = container.get("exitcode")
+    said = [task.get("stoppedreason"), container.get("reason")]
+    said.append(None if code is None else f"exit code {code}")
+    message = "; ".join(str(part) for part in dict.fromkeys(said) if part)
+    return Death(message[:MAX_MESSAGE], code if isinstance(code, int) else None, task["taskarn"])
 
 
 def _lower(value: dict[str, Any]) -> dict[str, Any]:

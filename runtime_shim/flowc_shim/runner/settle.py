@@ -127,10 +127,10 @@ def later_attempt(
 ) -> Later | None:
     """Return when a unit may be tried again whose job ended badly; None if it must not.
 
-    Only for jobs, which ``cause`` describes (Batch): there every failure is one and the same error,
-    so the engine cannot count by class. Whatever else died was retried by the engine already. A
-    death that left no row gets one here, so that jobs that never start are not submitted for ever;
-    it is known again by the job's id if this is asked twice.
+    Only for jobs, which ``cause`` describes (Batch, ECS): there every failure is the same error, so
+    the engine cannot count by class. Whatever else died was retried by the engine already. A death
+    that left no row gets one here, so that jobs that never start are not submitted for ever; it is
+    known again by the job's id if this is asked twice.
     """
     death = read_death(cause)
     if status.lower() not in DEAD_STATUSES or not death.job or death.is_contract:

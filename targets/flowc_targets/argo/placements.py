@@ -28,7 +28,7 @@ def _place(unit: Unit) -> str:
 
 
 def _reason(unit: Unit, compilation: Compilation) -> str:
-    if unit.kind != "steps":
+    if unit.kind not in ("steps", "while"):
         return "it runs no component"
     if unit.needs is not None or unit.profile is not None:
         name = unit.profile.name if unit.profile else None

@@ -9,6 +9,7 @@ from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets.step_functions.check_sizes import check_sizes
 from flowc_targets.step_functions.compute import BATCH, ECS, TIME, Compute, beyond_lambda
+from flowc_targets.step_functions.fargate import beyond_fargate, rounded_up
 from flowc_targets.step_functions.notes import note_waits
 
 if TYPE_CHECKING:
@@ -64,14 +65,7 @@ def _check_store(compilation: Compilation, diagnostics: Diagnostics) -> None:
 def _check_unit(unit: Unit, compute: Compute, diagnostics: Diagnostics) -> None:
     kind = compute.kind(unit)
     if kind == ECS:
-        said = unit.profile.span if unit.profile and unit.profile.compute else compute.stack.span
-        diagnostics.report(
-            codes.NOT_BUILT_YET,
-            f"`compute: ecs` of unit `{unit.id}` arrives with deployed stacks, not built yet",
-            unit.span,
-            secondary=[(said, "chosen here")],
-            hint="use `compute: batch`, on Fargate or EC2, or `lambda`",
-        )
+        _check_task(unit, compute, diagnostics)
     elif kind == BATCH:
         _check_job(unit, diagnostics)
     elif unit.kind == "steps":
@@ -86,6 +80,39 @@ def _check_job(unit: Unit, diagnostics: Diagnostics) -> None:
             "a job has what the machines of its queue have",
             _where(unit, "disk"),
             severity=Severity.WARNING,
+        )
+
+
+def _check_task(unit: Unit, compute: Compute, diagnostics: Diagnostics) -> None:
+    said = unit.profile.span if unit.profile and unit.profile.compute else compute.stack.span
+    if compute.stack.ecs is None:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"`compute: ecs` of unit `{unit.id}` needs a network, and the stack names none",
+            unit.span,
+            secondary=[(said, "chosen here")],
+            hint="add `ecs: {cluster, subnets: [subnet-…]}` to the stack",
+        )
+    beyond = beyond_fargate(unit.needs)
+    for key, what in beyond.items():
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"step `{unit.id}` asks for {what}",
+            _where(unit, key),
+            hint="give its profile `compute: batch`",
+        )
+    if unit.profile is not None and unit.profile.preemptible:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            "`preemptible` cannot be asked for a task that Step Functions starts on ECS",
+            unit.profile.span,
+            secondary=[(unit.span, "used by this step")],
+            hint="give the profile `compute: batch` and a `queue` of Spot machines",
+        )
+    more = "" if beyond else rounded_up(unit.needs)
+    if more:
+        diagnostics.report(
+            codes.ROUNDED_UP, f"step `{unit.id}` gets {more}: Fargate has fixed sizes", unit.span
         )
 
 

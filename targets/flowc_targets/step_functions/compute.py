@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from flowc.source.model import Needs
 from flowc_shim.blob_api.address import TOKEN, URL
 from flowc_targets._shared.names import object_name
+from flowc_targets.step_functions.fargate import DISK_GIB, Size, fargate_size
 from flowc_targets.step_functions.limits import (
     LAMBDA_DISK_MB,
     LAMBDA_MB_PER_CPU,
@@ -92,6 +93,15 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """An ECS task definition (``base``: its family without version)."""
+
+    base: str
+    name: str
+    size: Size
+
+
+@dataclass(frozen=True, slots=True)
 class Compute:
     """What the units of one compilation run on."""
 
@@ -123,6 +133,10 @@ class Compute:
         """
         return self.said(unit) or (BATCH if beyond_lambda(unit) else LAMBDA)
 
+    def is_job(self, unit: Unit) -> bool:
+        """Whether ``unit`` is a container that is started, watched, and answers nothing."""
+        return self.kind(unit) in (BATCH, ECS)
+
     def said(self, unit: Unit) -> str | None:
         """Return what ``unit`` has to run on, None if its needs decide."""
         if unit.kind not in CALLING:
@@ -140,6 +154,14 @@ class Compute:
         if disk != DISK_MB:
             name += f"-d{disk}"
         return Function(name, memory, disk)
+
+    def task(self, unit: Unit) -> Task:
+        """Return the task definition of an ECS unit; units of equal size share one."""
+        size = fargate_size(unit.needs)
+        name = f"{self.base}-t{size.cpu}-m{size.memory}"
+        if size.disk != DISK_GIB:
+            name += f"-d{size.disk}"
+        return Task(name, f"{name}-{self.alias}", size)
 
     def job(self, unit: Unit) -> Job:
         """Return the job definition of a Batch unit; units of equal size and queue share one."""

@@ -29,7 +29,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
         "an inline Map up to 40 at a time; else child executions, at most 25,000 items; "
         "loops inside of loops: 1,000 items"
     ),
-    "resources": lowered("a Lambda function's memory, or a Batch job definition"),
+    "resources": lowered("a Lambda function's memory, a Batch job definition, or Fargate's sizes"),
     "builtin": NATIVE,
     "mock": NATIVE,
     "python": lowered("in the function's or job's own image"),

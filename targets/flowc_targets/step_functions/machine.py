@@ -24,7 +24,8 @@ from flowc.ir.layout import LoopFacts, Unit, WhileFacts, close_id
 from flowc.ir.model import While
 from flowc_shim.contract.plan import FINALLY, ROOT
 from flowc_targets.step_functions import loops, passes, run_timeout
-from flowc_targets.step_functions.compute import BATCH, CALLING, Compute
+from flowc_targets.step_functions.compute import CALLING, Compute
+from flowc_targets.step_functions.containers import container_task
 from flowc_targets.step_functions.graph import shape_of
 from flowc_targets.step_functions.history_events import estimate_events
 from flowc_targets.step_functions.names import Names
@@ -36,7 +37,6 @@ from flowc_targets.step_functions.states import (
     STARTED_WITH,
     VERDICT,
     State,
-    batch_task,
     catch,
     choice,
     command,
@@ -55,9 +55,6 @@ if TYPE_CHECKING:
 
 SOME_ITEMS = 100
 """Items of a loop of unknown size inside of a pass, for choosing how many passes go together."""
-
-BOOT_SECONDS = 300
-"""What a Batch container may take before the shim counts: pulling the image, starting Python."""
 
 
 @dataclass(slots=True)
@@ -118,7 +115,7 @@ class Builder:
         self.shapes = {scope: shape_of(self.layout, scope) for scope in self.layout.scopes}
         self.names = Names([*self.layout.units, *self.layout.loops, *self.layout.whiles])
         root = [self.layout.units[unit] for unit in self.layout.scopes[ROOT]]
-        self.begins = any(not unit.after and self.compute.kind(unit) == BATCH for unit in root)
+        self.begins = any(not unit.after and self.compute.is_job(unit) for unit in root)
 
     # the whole
 
@@ -256,8 +253,8 @@ class Builder:
             return
         if self.asks(unit):
             self._ask(frame, unit, scope, following)
-        if self.compute.kind(unit) == BATCH:
-            self._batch(frame, unit, scope, following)
+        if self.compute.is_job(unit):
+            self._job(frame, unit, scope, following)
             return
         if unit.kind == "while":
             passes.add_turns(self, frame, unit, scope, following)
@@ -267,10 +264,10 @@ class Builder:
     def asks(self, unit: Unit) -> bool:
         """Whether a light task says first whether ``unit`` should start (engine rule 1).
 
-        Batch jobs take minutes to start, so even a job that nothing but a failure before it could
-        keep from running is asked about.
+        Batch jobs and ECS tasks take minutes to start, so even one that nothing but a failure
+        before it could keep from running is asked about.
         """
-        if self.compute.kind(unit) == BATCH:
+        if self.compute.is_job(unit):
             return unit.may_not_start or bool(unit.after) or unit.scope != ROOT
         return unit.heavy and unit.may_not_start
 
@@ -312,20 +309,17 @@ class Builder:
         no = {"Variable": f"{VERDICT}.go", "BooleanEquals": False}
         frame.states[go] = choice([when([no], frame.target(following))], start)
 
-    def _batch(self, frame: Frame, unit: Unit, scope: str, following: str | None) -> None:
-        """Add a unit that a Batch job runs.
+    def _job(self, frame: Frame, unit: Unit, scope: str, following: str | None) -> None:
+        """Add a unit that a Batch job or an ECS task runs.
 
-        Every failure of a job is ``States.TaskFailed``, and ``.sync`` gives no answer, so that
+        Every failure of one is ``States.TaskFailed``, and ``.sync`` gives no answer, so that
         whether another attempt is due is asked of the shim's own records.
         """
         start, again, wait, settle = (
             self.names.unit(unit.id),
             *(self.names.helper(unit.id, what) for what in ("again?", "wait", "settle")),
         )
-        line = command(unit.id, scope)
-        seconds = None if unit.time_bound is None else unit.time_bound + BOOT_SECONDS
-        job = self.compute.job(unit)
-        task = batch_task(job, _job_name(self.compute.base, unit.id), line, seconds)
+        task = container_task(self.compute, unit, command(unit.id, scope))
         task["Catch"] = catch(settle)
         frame.add(start, task, following)
         dead = self._settle(unit, scope, answers=True)
@@ -390,9 +384,3 @@ def _size(tree: Tree) -> int:
         else:
             stack.extend(node.parts)
     return count
-
-
-def _job_name(base: str, unit: str) -> str:
-    """Return a job name for people: letters, digits, hyphens, underscores; at most 128."""
-    text = "".join(char if char.isascii() and char.isalnum() else "-" for char in unit)
-    return f"{base}-{text}"[:128].rstrip("-")

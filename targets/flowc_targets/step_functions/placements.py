@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_targets.step_functions.compute import BATCH, LAMBDA, Compute, beyond_lambda
+from flowc_targets.step_functions.compute import BATCH, CALLING, ECS, LAMBDA, Compute, beyond_lambda
 
 if TYPE_CHECKING:
     from flowc.ir.layout import Unit
@@ -21,6 +21,9 @@ def placements(compilation: Compilation) -> dict[str, str]:
 
 
 def _place(unit: Unit, compute: Compute) -> str:
+    if compute.kind(unit) == ECS:
+        size = compute.task(unit).size
+        return f"ECS on Fargate, {size.cpu / 1024:g} vCPU, {size.memory} MiB"
     if compute.kind(unit) != BATCH:
         function = compute.function(unit)
         return f"Lambda function {function.name}, {function.memory} MB"
@@ -31,7 +34,7 @@ def _place(unit: Unit, compute: Compute) -> str:
 
 
 def _reason(unit: Unit, compute: Compute) -> str:
-    if unit.kind != "steps":
+    if unit.kind not in CALLING:
         return "it runs no component"
     if unit.profile is not None and unit.profile.compute is not None:
         return f"profile `{unit.profile.name}` says `compute: {unit.profile.compute}`"

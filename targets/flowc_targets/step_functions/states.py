@@ -11,8 +11,9 @@ from flowc_targets.step_functions.limits import TASK_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc.source.stack_model import Ecs
     from flowc_shim.contract.policies import Budget, Retry
-    from flowc_targets.step_functions.compute import Job
+    from flowc_targets.step_functions.compute import Job, Task
 
 State = dict[str, Any]
 
@@ -57,6 +58,20 @@ SUBMISSION = {
 }
 """A job that was not submitted: the API of an account takes 50 calls a second
 (https://repost.aws/knowledge-center/aws-batch-requests-error)."""
+
+STARTING = {
+    "ErrorEquals": ["ECS.AmazonECSException", "ECS.ServerException", "ECS.SdkClientException"],
+    "IntervalSeconds": 10,
+    "MaxAttempts": 8,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 120,
+    "JitterStrategy": "FULL",
+}
+"""A task that was not started, for want of capacity say
+(https://repost.aws/knowledge-center/ecs-fargate-runtask-capacity)."""
+
+UNIT_CONTAINER = "unit"
+"""The container of a task that runs the shim."""
 
 HELPER_RETRY = {
     "ErrorEquals": ["States.ALL"],
@@ -152,6 +167,38 @@ def batch_task(job: Job, name: str, line: str, seconds: float | None) -> State:
         "ResultPath": None,
         "Retry": [SUBMISSION],
     }
+
+
+def ecs_task(task: Task, ecs: Ecs, line: str, seconds: float | None) -> State:
+    """Return a task that runs an ECS task on Fargate to its end; ``line``: see :func:`command`."""
+    network: State = {
+        "Subnets": list(ecs.subnets),
+        "AssignPublicIp": "ENABLED" if ecs.public_ip else "DISABLED",
+    }
+    if ecs.security_groups:
+        network["SecurityGroups"] = list(ecs.security_groups)
+    override = {
+        "Name": UNIT_CONTAINER,
+        "Command.$": line,
+        "Environment": [{"Name": "FLOWC_RUN_NAME", "Value.$": f"{RUN}.name"}],
+    }
+    state: State = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::ecs:runTask.sync",
+        "Parameters": {
+            "Cluster": ecs.cluster,
+            "TaskDefinition.$": f"States.Format('{task.base}-{{}}', {RUN}.version)",
+            "LaunchType": "FARGATE",
+            "NetworkConfiguration": {"AwsvpcConfiguration": network},
+            "Overrides": {"ContainerOverrides": [override]},
+        },
+        "ResultPath": None,
+        "Retry": [STARTING],
+    }
+    if seconds is not None:
+        # ECS has no bound of its own. Time in which a machine is looked for counts as well.
+        state["TimeoutSeconds"] = math.ceil(seconds)
+    return state
 
 
 def choice(rules: list[State], default: str) -> State:

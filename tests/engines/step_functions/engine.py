@@ -40,6 +40,7 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
+from tests.engines.step_functions.ecs_service import Ecs
 from tests.engines.step_functions.moto_patches import patched
 from tests.engines.step_functions.processes import Process, Processes
 from tests.engines.step_functions.services import Batch, Command, Lambda, Services
@@ -144,7 +145,8 @@ class StepFunctionsEngine:
             self.processes = Processes(self._concurrency, kept | self.child_environment())
             functions = Lambda(self.processes, self._command, self._function_timeout)
             self.batch = Batch(self.processes, self._job_command)
-            self._services = Services(functions, self.batch)
+            self.ecs = Ecs(self.processes, self._job_command)
+            self._services = Services(functions, self.batch, self.ecs)
             stack.callback(self._services.close)
             stack.callback(self.processes.close)
             stack.callback(self._stop_executions)
@@ -152,6 +154,7 @@ class StepFunctionsEngine:
                 "AWS_DEFAULT_REGION": REGION,
                 "AWS_ENDPOINT_URL_LAMBDA": self._services.endpoint,
                 "AWS_ENDPOINT_URL_BATCH": self._services.endpoint,
+                "AWS_ENDPOINT_URL_ECS": self._services.endpoint,
             }
             stack.enter_context(patch.dict(os.environ, ours))
             self._close = stack.pop_all()

@@ -26,7 +26,21 @@ import boto3
 import botocore.loaders
 import botocore.model
 from moto.stepfunctions import responses
-from moto.stepfunctions.parser.api import ExecutionAbortedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.api import (
+    ExecutionAbortedEventDetails,
+    HistoryEventType,
+    TaskFailedEventDetails,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
+    StatesErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+    StatesErrorNameType,
+)
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.program.program import Program
 from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_operator_type import (  # noqa: E501
@@ -42,12 +56,16 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_ecs import (  # noqa: E501
+    StateTaskServiceEcs,
+)
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
     WaitFunction,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.utils import boto_client
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from tests.engines.step_functions.moto_versions import versions
@@ -100,6 +118,46 @@ def sync_integrations() -> Iterator[None]:
         patch.object(StateTaskService, "_normalise_response", response),
     ):
         yield
+
+
+@contextmanager
+def ecs_failures() -> Iterator[None]:
+    """An ECS task that ends badly fails its state with its description, as a Batch job does."""
+    resolver_of = StateTaskServiceEcs._build_sync_resolver
+
+    def resolver(self: StateTaskServiceEcs, env: Any, *rest: Any, **named: Any) -> Any:
+        resolve = resolver_of(self, env, *rest, **named)
+
+        def checked() -> Any:
+            task = resolve() if resolve is not None else None
+            if task is not None and _ended_badly(task):
+                raise FailureEventException(_task_failed(self, env, task))
+            return task
+
+        return checked
+
+    with patch.object(StateTaskServiceEcs, "_build_sync_resolver", resolver):
+        yield
+
+
+def _ended_badly(task: dict[str, Any]) -> bool:
+    codes = [container.get("ExitCode") for container in task["Containers"]]
+    return task.get("StopCode") == "TaskFailedToStart" or any(code != 0 for code in codes)
+
+
+def _task_failed(service: StateTaskServiceEcs, env: Any, task: dict[str, Any]) -> FailureEvent:
+    details = TaskFailedEventDetails(
+        resource=service._get_sfn_resource(),
+        resourceType=service._get_sfn_resource_type(),
+        error="States.TaskFailed",
+        cause=to_json_str(task),
+    )
+    return FailureEvent(
+        env=env,
+        error_name=StatesErrorName(typ=StatesErrorNameType.StatesTaskFailed),
+        event_type=HistoryEventType.TaskFailed,
+        event_details=EventDetails(taskFailedEventDetails=details),
+    )
 
 
 def _aws_time(value: datetime.datetime) -> str:
@@ -236,6 +294,7 @@ PATCHES = {
     made.__name__: made
     for made in (
         sync_integrations,
+        ecs_failures,
         datetimes,
         redrive_count,
         missing_variables,

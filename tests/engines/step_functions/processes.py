@@ -16,7 +16,7 @@ class Process:
     """One invocation or job: what was asked for, and what became of it."""
 
     kind: str
-    """"lambda" or "batch"."""
+    """"lambda", "batch" or "ecs"."""
     name: str
     """The function's, or the job's."""
     request: Any

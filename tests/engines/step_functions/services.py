@@ -1,4 +1,4 @@
-"""Lambda's and Batch's HTTP APIs, as much of them as Step Functions calls."""
+"""Lambda's and Batch's HTTP APIs, as much of them as Step Functions calls; ECS's beside them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from tests.engines.step_functions.processes import Process, Processes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.engines.step_functions.ecs_service import Ecs
+
 Command = tuple[list[str], dict[str, str]]
 TYPED_ERROR = 70
 """The exit code with which a function says: my last line is {errorType, errorMessage}."""
 
+_ECS = "AmazonEC2ContainerServiceV20141113."
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _FUNCTION_ARN = re.compile(r"(?:arn:[^:]*:lambda:[^:]*:[^:]*:function:)?([^:]+)(?::[^:]+)?")
 
@@ -204,7 +207,7 @@ def _now() -> int:
 class Services:
     """The server with both APIs; `errors` has what went wrong in the harness itself."""
 
-    def __init__(self, functions: Lambda, batch: Batch) -> None:
+    def __init__(self, functions: Lambda, batch: Batch, ecs: Ecs) -> None:
         self.errors: list[str] = []
         services = self
 
@@ -215,7 +218,14 @@ class Services:
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length) or b"null")
                 try:
-                    status, headers, answer = services._answer(functions, batch, self.path, body)
+                    asked = self.headers.get("X-Amz-Target", "")
+                    if asked.startswith(_ECS):
+                        action = asked.removeprefix(_ECS).lower()
+                        status, headers, answer = 200, {}, getattr(ecs, action)(body)
+                    else:
+                        status, headers, answer = services._answer(
+                            functions, batch, self.path, body
+                        )
                 except ApiError as error:
                     code, _, message = str(error).partition(": ")
                     status, headers = 400, {"x-amzn-ErrorType": code}

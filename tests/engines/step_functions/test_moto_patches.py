@@ -172,3 +172,26 @@ def test_versions() -> None:
         arn = engine.deploy("m", echo("one"))
         with pytest.raises(NotImplementedError, match="list_state_machine_versions"):
             engine.client("stepfunctions").list_state_machine_versions(stateMachineArn=arn)
+
+
+def ecs_machine(exit_code: int) -> dict[str, Any]:
+    override = {"Name": "unit", "Command": ["sh", "-c", f"exit {exit_code}"]}
+    parameters = {
+        "Cluster": "c",
+        "TaskDefinition": "t",
+        "LaunchType": "FARGATE",
+        "NetworkConfiguration": {"AwsvpcConfiguration": {"Subnets": ["subnet-1"]}},
+        "Overrides": {"ContainerOverrides": [override]},
+    }
+    resource = "arn:aws:states:::ecs:runTask.sync"
+    return single({"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True})
+
+
+def test_ecs_failures() -> None:
+    with StepFunctionsEngine() as engine:
+        assert engine.run(ecs_machine(0), {}).status == "SUCCEEDED"
+        failed = engine.run(ecs_machine(111), {})
+        assert (failed.status, failed.error) == ("FAILED", "States.TaskFailed")
+        assert json.loads(failed.cause or "")["Containers"][0]["ExitCode"] == 111
+    with StepFunctionsEngine(without=("ecs_failures",)) as engine:
+        assert engine.run(ecs_machine(111), {}).status == "SUCCEEDED"

@@ -33,7 +33,7 @@ FUNCTION = Path(__file__).with_name("function.py")
 BUCKET = "bucket"
 DEPLOYED_TO = (
     "stepfunctions", "lambda", "batch", "iam", "logs", "scheduler", "events",
-    "secretsmanager",
+    "secretsmanager", "ecs",
 )  # fmt: skip
 """Services in which deployments, or tests, make something."""
 
@@ -115,14 +115,20 @@ class Aws:
         return words, self._with_components(environment)
 
     def _job(self, name: str, body: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
-        named = {"jobDefinitionName": name, "status": "ACTIVE"}
-        (found,) = self.client("batch").describe_job_definitions(**named)["jobDefinitions"]
-        listed = found["containerProperties"]["environment"]
-        environment = {one["name"]: one["value"] for one in listed}
+        environment = {one["name"]: one["value"] for one in self._variables(name)}
         command = body["containerOverrides"]["command"]
         assert command[0] == "flowc-shim"
         words = [sys.executable, "-m", "flowc_shim", *command[1:]]
         return words, self._with_components(environment)
+
+    def _variables(self, name: str) -> Any:
+        """Return the environment of a job definition, or of a task definition of that name."""
+        named = {"jobDefinitionName": name, "status": "ACTIVE"}
+        jobs = self.client("batch").describe_job_definitions(**named)["jobDefinitions"]
+        if jobs:
+            return jobs[0]["containerProperties"]["environment"]
+        task = self.client("ecs").describe_task_definition(taskDefinition=name)["taskDefinition"]
+        return task["containerDefinitions"][0]["environment"]
 
     def store(self) -> StateStore:
         """The state store of the flows, as people look into it."""

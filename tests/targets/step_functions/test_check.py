@@ -70,10 +70,14 @@ def test_classes(plugin: str, code: str) -> None:
     assert (given, where) == (code, f"stack.yaml:{line_of(stack, 'served:')}")
 
 
-def test_ecs_is_refused_by_name() -> None:
+ECS_STACK = STACK + "compute: ecs\necs: {subnets: [subnet-1]}\n"
+
+
+def test_ecs_needs_a_network() -> None:
     [(code, where, text)] = found(ONE, STACK + "compute: ecs\n")
-    assert (code, where) == ("FC118", "flow.yaml:3")
-    assert "ecs" in text
+    assert found(ONE, ECS_STACK) == []
+    assert (code, where) == ("FC501", "flow.yaml:3")
+    assert "ecs: {cluster, subnets" in text
 
 
 @pytest.mark.parametrize(
@@ -237,3 +241,35 @@ def test_an_endpoint_for_blobs_has_to_be_there() -> None:
     [(code, where, text)] = found(ONE, stack)
     assert (code, where) == ("FC501", f"stack.yaml:{line_of(stack, 'blob_api')}")
     assert "give its `url`" in text
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        ("{gpu: 1}", "1 GPU, and Fargate has none"),
+        ("{cpu: 17}", "17 cpu, and Fargate has 16"),
+        ("{memory: 121Gi}", "123904 MiB of memory, and Fargate has 122880"),
+        ("{disk: 201Gi}", "201 GiB of disk, and Fargate has 200"),
+    ],
+)
+def test_more_than_fargate_has(needs: str, said: str) -> None:
+    step = f"  - id: a\n    component: /t/echo\n    resources: {needs}\n"
+    [(code, where, text)] = found(f"steps:\n{step}output: {{$step: a}}\n", ECS_STACK)
+    assert (code, where) == ("FC501", "flow.yaml:6")
+    assert said in text
+
+
+def test_what_fargate_rounds_up_is_said() -> None:
+    flow = "steps: [{id: a, component: /t/echo, resources: NEEDS}]\noutput: {$step: a}\n"
+    [(code, _, text)] = found(flow.replace("NEEDS", "{cpu: 3, memory: 5Gi}"), ECS_STACK, "note")
+    assert (code, "4 vCPU and 8192 MiB" in text) == ("FC521", True)
+    assert found(flow.replace("NEEDS", "{cpu: 4, memory: 8Gi}"), ECS_STACK, "note") == []
+
+
+SPOT = "resources:\n  p: {cpu: 1, preemptible: true}\n"
+
+
+def test_spot_cannot_be_asked_for_on_ecs() -> None:
+    flow = "steps: [{id: a, component: /t/echo, resources: p}]\noutput: {$step: a}\n"
+    [(code, _, text)] = found(flow, ECS_STACK.replace("resources:\n", SPOT))
+    assert (code, "Spot machines" in text) == ("FC501", True)

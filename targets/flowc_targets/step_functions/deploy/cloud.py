@@ -201,6 +201,7 @@ _TOKENS = {
     "iam": ("Marker", "Marker"),
     "lambda": ("Marker", "NextMarker"),
     "logs": ("nextToken", "nextToken"),
+    "ecs": ("nextToken", "nextToken"),
     "batch": ("nextToken", "nextToken"),
     "stepfunctions": ("nextToken", "nextToken"),
     "scheduler": ("NextToken", "NextToken"),

@@ -30,7 +30,7 @@ Resources = dict[str, dict[str, Any]]
 _STAGES = (
     (kinds.LOG_GROUP, kinds.ROLE),
     (kinds.ROLE_POLICY,),
-    (kinds.FUNCTION, kinds.JOB_DEFINITION),
+    (kinds.FUNCTION, kinds.JOB_DEFINITION, kinds.TASK_DEFINITION),
     (kinds.FUNCTION_ALIAS, kinds.PERMISSION),
     (kinds.STATE_MACHINE,),
     (kinds.STATE_MACHINE_ALIAS,),
@@ -101,7 +101,7 @@ def _logical_id(one: Desired) -> str:
     name = one.ref.name
     if one.ref.kind in (kinds.FUNCTION_ALIAS, kinds.ROLE_POLICY):
         name = re.split("[:/]flowc-|:p-", name)[0].split("/")[0]
-    if one.ref.kind == kinds.JOB_DEFINITION:
+    if one.ref.kind in (kinds.JOB_DEFINITION, kinds.TASK_DEFINITION):
         name = name.rpartition("-p-")[0]
     words = re.findall("[A-Za-z0-9]+", f"{one.ref.kind} {name}")
     return "".join(word[:1].upper() + word[1:] for word in words)
@@ -165,6 +165,11 @@ def _job_definition(id: str, one: Desired) -> Resources:
     return {id: _resource("AWS::Batch::JobDefinition", named, kept=True)}
 
 
+def _task_definition(id: str, one: Desired) -> Resources:
+    named = {"Family": one.ref.name, **_tagged(one.body)}
+    return {id: _resource("AWS::ECS::TaskDefinition", named, kept=True)}
+
+
 def _machine(id: str, one: Desired) -> Resources:
     body = dict(_tagged(one.body))
     text = json.dumps(body.pop("Definition"), separators=(",", ":"), ensure_ascii=False)
@@ -212,6 +217,7 @@ _MAKERS: dict[str, Callable[[str, Desired], Resources]] = {
     kinds.FUNCTION_ALIAS: _function_alias,
     kinds.PERMISSION: _permission,
     kinds.JOB_DEFINITION: _job_definition,
+    kinds.TASK_DEFINITION: _task_definition,
     kinds.STATE_MACHINE: _machine,
     kinds.STATE_MACHINE_ALIAS: _machine_alias,
     kinds.RULE: _rule,

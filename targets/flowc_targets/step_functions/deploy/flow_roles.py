@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.runner.keys import deployment_prefix
 from flowc_targets.step_functions.compute import deployment_of
-from flowc_targets.step_functions.deploy.roles import ARN, HERE, Role, Statement
+from flowc_targets.step_functions.deploy.roles import ACCOUNT, ARN, HERE, REGION, Role, Statement
 
 if TYPE_CHECKING:
     from flowc_targets.step_functions.deploy.needs import Needs
@@ -31,9 +31,9 @@ def roles(needs: Needs) -> dict[str, Role]:
     }
     if len(needs.functions) > 1:
         found["unit"] = _worker(needs, "unit", "runs units")
-    if needs.jobs:
+    if needs.has_containers:
         found["job"] = Role(
-            f"{needs.base}-job", TASKS_SERVICE, "runs units as Batch jobs", _store(needs)
+            f"{needs.base}-job", TASKS_SERVICE, "runs units as jobs or tasks", _store(needs)
         )
         found["pull"] = _pull(needs)
     if needs.compilation.triggers:
@@ -55,6 +55,7 @@ def _machine(needs: Needs) -> Role:
         )
     ]
     statements += _jobs(needs) if needs.jobs else []
+    statements += _tasks(needs) if needs.tasks else []
     statements += _children(needs) if needs.children else []
     purpose = "is the state machine"
     return Role(f"{needs.base}-machine", "states.amazonaws.com", purpose, tuple(statements))
@@ -76,6 +77,32 @@ def _jobs(needs: Needs) -> list[Statement]:
             ("*",),
         ),
         Statement("Step Functions hears of ended jobs through its own rule", events, (rule,)),
+    ]
+
+
+def _tasks(needs: Needs) -> list[Statement]:
+    """Return what tasks take (https://docs.aws.amazon.com/step-functions/latest/dg/ecs-iam.html)."""
+    families = f"{ARN}:ecs:{HERE}:task-definition"
+    named = tuple(f"{families}/{base}-p-*:*" for base in sorted({t.base for t in needs.tasks}))
+    rule = f"{ARN}:events:{HERE}:rule/StepFunctionsGetEventsForECSTaskRule"
+    events = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
+    passed = tuple(
+        f"{ARN}:iam::{ACCOUNT}:role/flowc/{needs.base}-{role}-{REGION}" for role in ("job", "pull")
+    )
+    return [
+        Statement("units are started as tasks", ("ecs:RunTask",), named),
+        Statement(
+            "tasks are watched, and ended with their run; their ids are not known before",
+            ("ecs:DescribeTasks", "ecs:StopTask"),
+            ("*",),
+        ),
+        Statement("Step Functions hears of ended tasks through its own rule", events, (rule,)),
+        Statement(
+            "tasks are given their roles",
+            ("iam:PassRole",),
+            passed,
+            {"StringEquals": {"iam:PassedToService": TASKS_SERVICE}},
+        ),
     ]
 
 
@@ -138,12 +165,12 @@ def written_folders(needs: Needs) -> list[str]:
 def _pull(needs: Needs) -> Role:
     layers = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability")
     statements = (
-        Statement("Batch signs in to ECR, which has no resources", ("ecr:GetAuthorizationToken",),
+        Statement("ECR is signed in to, which has no resources", ("ecr:GetAuthorizationToken",),
                   ("*",)),
-        Statement("Batch pulls the image", layers, (f"{ARN}:ecr:{HERE}:repository/*",)),
+        Statement("the image is pulled", layers, (f"{ARN}:ecr:{HERE}:repository/*",)),
         _logs([needs.job_log_group]),
     )  # fmt: skip
-    return Role(f"{needs.base}-pull", TASKS_SERVICE, "starts Batch jobs", statements)
+    return Role(f"{needs.base}-pull", TASKS_SERVICE, "starts jobs and tasks", statements)
 
 
 def _logs(groups: list[str]) -> Statement:

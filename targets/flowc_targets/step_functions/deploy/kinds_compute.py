@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.deploy.provider import DeployError
 from flowc_targets.step_functions.deploy.cloud import Refused
 from flowc_targets.step_functions.deploy.kinds import Body, Found, found, stamped
+from flowc_targets.step_functions.deploy.spelling import camel, pascal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -225,14 +226,14 @@ class JobDefinitions:
         if not revisions:
             return None
         newest = revisions[-1]
-        container = _pascal(newest.get("containerProperties") or {})
+        container = pascal(newest.get("containerProperties") or {})
         container["Environment"] = sorted(
             container.get("Environment", []), key=lambda one: str(one["Name"])
         )
         body = {
             "Type": newest["type"],
             "ContainerProperties": container,
-            "RetryStrategy": _pascal(newest.get("retryStrategy") or {}),
+            "RetryStrategy": pascal(newest.get("retryStrategy") or {}),
         }
         return found(body, newest.get("tags") or {})
 
@@ -240,8 +241,8 @@ class JobDefinitions:
         """Register a revision."""
         cloud.call(
             "batch", "register_job_definition", jobDefinitionName=name, type=body["Type"],
-            containerProperties=_camel(body["ContainerProperties"]),
-            retryStrategy=_camel(body["RetryStrategy"]), tags=stamped(body),
+            containerProperties=camel(body["ContainerProperties"]),
+            retryStrategy=camel(body["RetryStrategy"]), tags=stamped(body),
         )  # fmt: skip
 
     def delete(self, cloud: Cloud, name: str) -> None:
@@ -249,27 +250,3 @@ class JobDefinitions:
         for one in self._revisions(cloud, name):
             arn = one["jobDefinitionArn"]
             cloud.forget("batch", "deregister_job_definition", jobDefinition=arn)
-
-
-_FREE = frozenset({"options", "Options"})
-"""Keys below which names are the user's, and keep their spelling."""
-
-
-def _camel(value: Any) -> Any:
-    """Return CloudFormation's spelling of keys as Batch's API has it."""
-    return _respelled(value, str.lower)
-
-
-def _pascal(value: Any) -> Any:
-    """Return Batch's spelling as CloudFormation's, without what the service fills in empty."""
-    return _respelled(value, str.upper)
-
-
-def _respelled(value: Any, first: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            first(key[0]) + key[1:]: inner if key in _FREE else _respelled(inner, first)
-            for key, inner in value.items()
-            if inner not in (None, [], {})
-        }
-    return [_respelled(one, first) for one in value] if isinstance(value, list) else value

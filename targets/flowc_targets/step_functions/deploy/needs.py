@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from flowc_targets.step_functions.compute import (
     BATCH,
+    ECS,
     Compute,
     Function,
     Job,
+    Task,
     secret_names,
 )
 from flowc_targets.step_functions.definition import define
@@ -36,6 +38,7 @@ class Needs:
     compute: Compute
     functions: tuple[Function, ...]
     jobs: tuple[Job, ...]
+    tasks: tuple[Task, ...]
     queues: Mapping[str, Mapping[str, object]]
     indices: tuple[int, ...]
     children: bool
@@ -48,15 +51,17 @@ class Needs:
         compute = Compute.of(compilation)
         units = compilation.layout.units.values()
         functions = {
-            f.name: f for f in (compute.function(u) for u in units if not _batch(compute, u))
+            f.name: f for f in (compute.function(u) for u in units if not compute.is_job(u))
         }
         functions[compute.decide.name] = compute.decide
         jobs = {job.name: job for job in (compute.job(u) for u in units if _batch(compute, u))}
+        tasks = {t.name: t for t in (compute.task(u) for u in units if compute.kind(u) == ECS)}
         return Needs(
             compilation,
             compute,
             tuple(functions[name] for name in sorted(functions)),
             tuple(jobs[name] for name in sorted(jobs)),
+            tuple(tasks[name] for name in sorted(tasks)),
             _queues(compilation, compute),
             _indices(compilation),
             _children(compilation),
@@ -75,8 +80,13 @@ class Needs:
         return Function(f"{self.base}-sweep", SWEEP_MEMORY_MB)
 
     @property
+    def has_containers(self) -> bool:
+        """Whether something runs as a job or task, which needs roles and a log of its own."""
+        return bool(self.jobs or self.tasks)
+
+    @property
     def job_log_group(self) -> str:
-        """Return where jobs write their output."""
+        """Return where jobs and tasks write their output."""
         return f"/flowc/{self.base}/jobs"
 
 

@@ -17,7 +17,9 @@ from flowc_targets.step_functions.deploy.flow_roles import LIVE, machine_arn, ro
 from flowc_targets.step_functions.deploy.needs import Needs
 from flowc_targets.step_functions.deploy.roles import ARN, HERE, REGION
 from flowc_targets.step_functions.deploy.schedules import schedules
+from flowc_targets.step_functions.fargate import DISK_GIB
 from flowc_targets.step_functions.limits import LAMBDA_SECONDS
+from flowc_targets.step_functions.states import UNIT_CONTAINER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,7 @@ FUNCTION = "function"
 FUNCTION_ALIAS = "function-alias"
 PERMISSION = "function-permission"
 JOB_DEFINITION = "job-definition"
+TASK_DEFINITION = "task-definition"
 STATE_MACHINE = "state-machine"
 STATE_MACHINE_ALIAS = "state-machine-alias"
 RULE = "rule"
@@ -56,6 +59,7 @@ def objects(compilation: Compilation) -> tuple[Desired, ...]:
         *_roles(needs),
         *_functions(needs),
         *_jobs(needs),
+        *_tasks(needs),
         *_sweeper(needs),
         *_machine(needs),
         *schedules(needs),
@@ -69,7 +73,7 @@ def own(needs: Needs) -> dict[str, Any]:
 
 def _logs(needs: Needs) -> Iterator[Desired]:
     names = [f"/aws/lambda/{function.name}" for function in (*needs.functions, needs.sweep)]
-    for name in [*names, *([needs.job_log_group] if needs.jobs else [])]:
+    for name in [*names, *([needs.job_log_group] if needs.has_containers else [])]:
         yield Desired(Ref(LOG_GROUP, name), {"RetentionInDays": LOG_DAYS, **own(needs)})
 
 
@@ -128,16 +132,51 @@ def _jobs(needs: Needs) -> Iterator[Desired]:
         yield Desired(Ref(JOB_DEFINITION, job.name), body | own(needs))
 
 
+def _tasks(needs: Needs) -> Iterator[Desired]:
+    found = roles(needs)
+    for task in needs.tasks:
+        body: dict[str, Any] = {
+            "RequiresCompatibilities": ["FARGATE"],
+            "NetworkMode": "awsvpc",
+            "Cpu": str(task.size.cpu),
+            "Memory": str(task.size.memory),
+            "TaskRoleArn": found["job"].arn,
+            "ExecutionRoleArn": found["pull"].arn,
+            "ContainerDefinitions": [_unit_container(needs)],
+        }
+        if task.size.disk != DISK_GIB:
+            body["EphemeralStorage"] = {"SizeInGiB": task.size.disk}
+        yield Desired(Ref(TASK_DEFINITION, task.name), body | own(needs))
+
+
+def _unit_container(needs: Needs) -> dict[str, Any]:
+    log = {"awslogs-group": needs.job_log_group, "awslogs-region": REGION}
+    return {
+        "Name": UNIT_CONTAINER,
+        "Image": needs.compute.image,
+        "Essential": True,
+        "Environment": _variables(needs),
+        # ECS names the streams by this, container and task.
+        "LogConfiguration": {
+            "LogDriver": "awslogs", "Options": {**log, "awslogs-stream-prefix": "task"}
+        },
+    }  # fmt: skip
+
+
+def _variables(needs: Needs) -> list[dict[str, str]]:
+    environment = needs.compute.environment
+    return [{"Name": name, "Value": environment[name]} for name in sorted(environment)]
+
+
 def _container(needs: Needs, job: Job, role: Role, pull: Role) -> dict[str, Any]:
     resources = {"VCPU": str(job.cpu), "MEMORY": str(job.memory)}
     if job.gpu:
         resources["GPU"] = str(job.gpu)
-    environment = needs.compute.environment
     log = {"awslogs-group": needs.job_log_group, "awslogs-region": REGION}
     return {
         "Image": needs.compute.image,
         "ResourceRequirements": [{"Type": kind, "Value": resources[kind]} for kind in resources],
-        "Environment": [{"Name": name, "Value": environment[name]} for name in sorted(environment)],
+        "Environment": _variables(needs),
         "JobRoleArn": role.arn,
         "ExecutionRoleArn": pull.arn,
         "LogConfiguration": {"LogDriver": "awslogs", "Options": log},

@@ -28,6 +28,7 @@ _ACTIONS = (
 )  # fmt: skip
 _FOR = {
     kinds.JOB_DEFINITION: ("batch:RegisterJobDefinition",),
+    kinds.TASK_DEFINITION: ("ecs:RegisterTaskDefinition",),
     "schedule": ("scheduler:CreateScheduleGroup", "scheduler:CreateSchedule"),
 }
 
@@ -39,6 +40,7 @@ def preflight(
     yield from _bucket(cloud, stored, store_url)
     yield from _images(cloud, desired)
     yield from _queues(cloud, desired)
+    yield from _clusters(cloud, desired)
     yield from _secrets(cloud, desired)
     yield from _permissions(cloud, desired)
 
@@ -106,7 +108,7 @@ def _image(cloud: Cloud, image: re.Match[str]) -> Iterator[Problem]:
 
 
 def _queues(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
-    wanted = sorted({queue for one in desired for queue in _job_queues(one)})
+    wanted = sorted({queue for one in desired for queue in _named(one, "JobQueue")})
     if not wanted:
         return
     try:
@@ -125,15 +127,34 @@ def _queues(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
             yield Problem(f"job queue `{queue}` takes no jobs", "enable it")
 
 
-def _job_queues(one: Desired) -> Iterator[str]:
+def _clusters(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
+    wanted = sorted({cluster for one in desired for cluster in _named(one, "Cluster")})
+    if not wanted:
+        return
+    try:
+        got = cloud.call("ecs", "describe_clusters", clusters=wanted)["clusters"]
+    except Refused as error:
+        yield Problem(f"clusters cannot be looked up: {error}", error.fix)
+        return
+    there = {one["clusterName"] for one in got if one.get("status") == "ACTIVE"}
+    for cluster in wanted:
+        if cluster not in there:
+            yield Problem(
+                f"there is no ECS cluster `{cluster}`",
+                f"`aws ecs create-cluster --cluster-name {cluster}`, or name another one",
+            )
+
+
+def _named(one: Desired, key: str) -> Iterator[str]:
+    """Yield every text under ``key`` in the definition of a machine."""
     if one.ref.kind != kinds.STATE_MACHINE:
         return
     waiting: list[Any] = [one.body["Definition"]]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
-            if isinstance(node.get("JobQueue"), str):
-                yield node["JobQueue"]
+            if isinstance(node.get(key), str):
+                yield node[key]
             waiting.extend(node.values())
         elif isinstance(node, list):
             waiting.extend(node)

@@ -14,6 +14,7 @@ from flowc_targets.step_functions.deploy.kinds_compute import (
     JobDefinitions,
     Permissions,
 )
+from flowc_targets.step_functions.deploy.kinds_ecs import TaskDefinitions
 from flowc_targets.step_functions.deploy.kinds_events import (
     SUSPENDED,
     Rules,
@@ -55,6 +56,7 @@ class AwsProvider:
             objects.FUNCTION: Functions(),
             objects.FUNCTION_ALIAS: FunctionAliases(),
             objects.JOB_DEFINITION: JobDefinitions(),
+            objects.TASK_DEFINITION: TaskDefinitions(),
             objects.PERMISSION: Permissions(),
             objects.RULE: Rules(),
             objects.STATE_MACHINE: StateMachines(),

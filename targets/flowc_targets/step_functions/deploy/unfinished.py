@@ -44,7 +44,7 @@ class Unfinished:
             return ""
         if ref.kind == kinds.OBJECT:
             return self.plans.get(ref.name.rpartition("/")[2], "")
-        if ref.kind in (kinds.FUNCTION_ALIAS, kinds.JOB_DEFINITION):
+        if ref.kind in (kinds.FUNCTION_ALIAS, kinds.JOB_DEFINITION, kinds.TASK_DEFINITION):
             return self.versions.get(f"p-{ref.name.rpartition('p-')[2]}", "")
         return self.any
 

@@ -1,0 +1,30 @@
+"""The state that starts the container of a unit, a Batch job or an ECS task, and awaits its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowc_targets.step_functions.compute import ECS
+from flowc_targets.step_functions.states import batch_task, ecs_task
+
+if TYPE_CHECKING:
+    from flowc.ir.layout import Unit
+    from flowc_targets.step_functions.compute import Compute
+
+BOOT_SECONDS = 300
+"""What a container may take before the shim counts: pulling the image, starting Python."""
+
+
+def container_task(compute: Compute, unit: Unit, line: str) -> dict[str, Any]:
+    """Return the state for ``unit``; ``line``: see :func:`flowc_targets.step_functions.states.command`."""
+    seconds = None if unit.time_bound is None else unit.time_bound + BOOT_SECONDS
+    ecs = compute.stack.ecs
+    if ecs is not None and compute.kind(unit) == ECS:
+        return ecs_task(compute.task(unit), ecs, line, seconds)
+    return batch_task(compute.job(unit), _job_name(compute.base, unit.id), line, seconds)
+
+
+def _job_name(base: str, unit: str) -> str:
+    """Return a job name for people: letters, digits, hyphens, underscores; at most 128."""
+    text = "".join(char if char.isascii() and char.isalnum() else "-" for char in unit)
+    return f"{base}-{text}"[:128].rstrip("-")
