@@ -16,7 +16,7 @@ BOOT_SECONDS = 300
 
 
 def container_task(compute: Compute, unit: Unit, line: str) -> dict[str, Any]:
-    """Return the state for ``unit``; ``line``: see :func:`flowc_targets.step_functions.states.command`."""
+    """Return the state for ``unit``, whose container runs ``line`` (of ``states.command``)."""
     seconds = None if unit.time_bound is None else unit.time_bound + BOOT_SECONDS
     ecs = compute.stack.ecs
     if ecs is not None and compute.kind(unit) == ECS:

@@ -14,8 +14,8 @@ from tests.targets.step_functions.test_deploy import ended, start, there_desired
 
 from flowc.deploy.changes import outstanding
 from flowc.deploy.model import Kind
-from flowc_targets.step_functions.deploy.cloudformation import cloudformation
 from flowc_targets.step_functions.containers import BOOT_SECONDS
+from flowc_targets.step_functions.deploy.cloudformation import cloudformation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
