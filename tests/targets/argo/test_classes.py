@@ -61,7 +61,7 @@ def test_several_servers_stand_behind_a_balancer() -> None:
     kinds = [kind for kind, _ in found]
     assert kinds.count("StatefulSet") == 1
     assert found["Service", "orders--served"]["spec"]["selector"] == {
-        "app.kubernetes.io/name": "orders--served",
+        "app.kubernetes.io/instance": "orders--served",
         "app.kubernetes.io/component": "balancer",
     }
     pods = found["Service", "orders--served-pods"]["spec"]
@@ -88,6 +88,7 @@ def test_flows_of_a_project_share_their_classes() -> None:
     found = objects("{image: 'x:1'}", **options)
     labels = found["Deployment", "shop-main--served"]["metadata"]["labels"]
     assert labels["flowc.dev/project"] == "shop"
+    assert labels["app.kubernetes.io/name"] == "shop-main--classes"
     assert "flowc.dev/flow" not in labels
     other = objects("{image: 'x:1'}", **{**options, "flow": "invoices"})
     assert other == found

@@ -68,8 +68,11 @@ def balancer_objects(
     cls: ComponentClass, deploy: Deploy, names: ClassNames, labels: Mapping[str, str]
 ) -> list[Document]:
     """Return the objects of the balancers of ``cls``."""
-    selector = {"app.kubernetes.io/name": names.service, "app.kubernetes.io/component": "balancer"}
-    labels = {**selector, **labels}
+    selector = {
+        "app.kubernetes.io/instance": names.service,
+        "app.kubernetes.io/component": "balancer",
+    }
+    labels = {**labels, **selector}
 
     def named(name: str) -> Document:
         return metadata(name, names.namespace, labels)
@@ -145,7 +148,7 @@ def _stateful_set(
 
 def _container(deploy: Deploy) -> Document:
     def field(name: str, path: str) -> Document:
-        return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+        return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
 
     ports = {"calls": CALLS_PORT, "status": STATUS_PORT, "peers": PEERS_PORT}
     return {

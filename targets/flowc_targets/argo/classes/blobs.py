@@ -38,8 +38,11 @@ def blob_objects(compilation: Compilation, labels: Mapping[str, str]) -> list[Do
     if endpoint is None or endpoint.url is not None:
         return []
     names = blob_names(compilation)
-    selector = {"app.kubernetes.io/name": names.service, "app.kubernetes.io/component": "blob-api"}
-    meta = metadata(names.service, names.namespace, {**selector, **labels})
+    selector = {
+        "app.kubernetes.io/instance": names.service,
+        "app.kubernetes.io/component": "blob-api",
+    }
+    meta = metadata(names.service, names.namespace, {**labels, **selector})
     stack = compilation.placement.stack
     found = [] if endpoint.service_account else [service_account(meta)]
     return [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_targets._shared.names import label_value
+from flowc_targets._shared.names import label_value, object_name
 from flowc_targets.argo.classes.balancers import balancer_objects
 from flowc_targets.argo.classes.blobs import blob_objects
 from flowc_targets.argo.classes.names import deployed_classes, has_balancer
 from flowc_targets.argo.classes.servers import server_objects
+from flowc_targets.argo.limits import OBJECT_NAME
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
@@ -32,9 +33,14 @@ def class_files(compilation: Compilation) -> dict[str, list[Document]]:
 
 
 def _labels(compilation: Compilation) -> dict[str, str]:
-    """Return the labels of what flows share: no flow's own, unless there is but one flow."""
+    """Return the labels of what flows share: no flow's own, unless there is but one flow.
+
+    The name says whose they are: what is shared is never taken away with one of the flows.
+    """
     placement = compilation.placement
+    owner = object_name(compilation.shared_name, OBJECT_NAME)
     labels = {
+        "app.kubernetes.io/name": f"{owner}--classes" if placement.project else owner,
         "app.kubernetes.io/managed-by": "flowc",
         "flowc.dev/project": label_value(placement.project),
         "flowc.dev/branch": label_value(placement.branch),

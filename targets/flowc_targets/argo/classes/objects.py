@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.source.stack_model import Replicas
+    from flowc_targets.argo.classes.names import ClassNames
 
 Document = dict[str, Any]
 
@@ -15,6 +16,14 @@ CONTAINER_SECURITY = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
 }
+
+
+def selector_of(names: ClassNames, component: str) -> dict[str, str]:
+    """Return the labels by which the pods of a class are found; ``component``: which of them."""
+    return {
+        "app.kubernetes.io/instance": names.service,
+        "app.kubernetes.io/component": component,
+    }
 
 
 def metadata(name: str, namespace: str, labels: Mapping[str, str]) -> Document:

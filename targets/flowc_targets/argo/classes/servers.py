@@ -44,14 +44,17 @@ def server_objects(
     stack: Stack,
 ) -> list[Document]:
     """Return the objects of the servers of ``cls``."""
-    selector = {"app.kubernetes.io/name": names.service, "app.kubernetes.io/component": "server"}
-    meta = metadata(names.service, names.namespace, {**selector, **labels})
+    selector = {
+        "app.kubernetes.io/instance": names.service,
+        "app.kubernetes.io/component": "server",
+    }
+    meta = metadata(names.service, names.namespace, {**labels, **selector})
     found: list[Document] = []
     if deploy.service_account is None:
         found.append({**service_account(meta), "automountServiceAccountToken": False})
     found.append(_deployment(cls, deploy, meta, selector, stack))
     if has_balancer(cls):
-        pods = metadata(names.pods, names.namespace, {**selector, **labels})
+        pods = metadata(names.pods, names.namespace, {**labels, **selector})
         found.append(headless(service(pods, selector, {"http": (deploy.port, "http")})))
     else:
         found.append(service(meta, selector, {"http": (BALANCER_PORT, "http")}))

@@ -51,7 +51,7 @@ KINDS: dict[str, KindFacts] = {
     ),
     "Service": KindFacts("v1", "services"),
     "Deployment": KindFacts("apps/v1", "deployments", left_alone=(("spec", "replicas"),)),
-    "StatefulSet": KindFacts("apps/v1", "statefulsets"),
+    "StatefulSet": KindFacts("apps/v1", "statefulsets", left_alone=(("spec", "replicas"),)),
     "HorizontalPodAutoscaler": KindFacts("autoscaling/v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": KindFacts("policy/v1", "poddisruptionbudgets"),
     "NetworkPolicy": KindFacts("networking.k8s.io/v1", "networkpolicies"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.model import Observed, Ref
 from flowc.deploy.provider import DeployError
@@ -48,7 +48,7 @@ class ArgoProvider:
             if one.ref not in live:
                 found = self._connection.get(self._path(one.ref))
                 if found is not None:
-                    self._refuse_of_others(one.ref, found)
+                    self._refuse_of_others(one, found)
                     live[one.ref] = {**found, "kind": one.ref.kind}
         needed = Needed.of(self._workflows.unfinished()) if live else Needed()
         wanted = {one.ref: one.body for one in desired}
@@ -68,12 +68,13 @@ class ArgoProvider:
                 if facts.always:
                     raise
 
-    def _refuse_of_others(self, ref: Ref, live: Document) -> None:
+    def _refuse_of_others(self, wanted: Desired, live: Document) -> None:
+        """Raise if an object is another deployment's; flows of a project share some."""
         labels = live["metadata"].get("labels") or {}
         owner = labels.get(NAME) if labels.get(MANAGED_BY) == MANAGER else None
-        if owner is not None and owner != self.name:
+        if owner not in (None, self.name, _owner(wanted)):
             raise DeployError(
-                f"{ref} in {self.place} belongs to the deployment `{owner}`",
+                f"{wanted.ref} in {self.place} belongs to the deployment `{owner}`",
                 "rename the flow, or take the other one down with `flowc undeploy`",
             )
 
@@ -148,6 +149,12 @@ class ArgoProvider:
     def close(self) -> None:
         """Give back connections."""
         self._connection.close()
+
+
+def _owner(wanted: Desired) -> str:
+    """Return whose an object is to be: the deployment's, or that of all flows that share it."""
+    metadata: Any = wanted.body.get("metadata")
+    return str((metadata.get("labels") or {}).get(NAME, ""))
 
 
 def _observed(ref: Ref, live: Document, desired: object, needed: Needed) -> Observed:
