@@ -190,3 +190,15 @@ def test_show(flowc, write):
     assert json.loads(flowc("show", run, "a", "--output").out)["n"] == 2
     assert flowc("show", "no-such-run").code == 1
     assert flowc("show", run, "--input", "--output").code == 2
+
+
+def test_a_loop_among_the_finally_steps_says_how_many_items_it_had(flowc, write):
+    write(
+        flow_yaml="schema: flowc/v1\n"
+        "steps:\n  - {id: two, foreach: {items: [1, 2]}, component: /noop}\n"
+        "finally:\n  - {id: three, foreach: {items: [1, 2, 3]}, component: /noop}\n"
+    )
+    ran = flowc("run", "flow.yaml")
+    lines = [line.split() for line in ran.err.splitlines()]
+    assert ["two", "done,", "2", "items"] in [line[:4] for line in lines]
+    assert ["finally/three", "done,", "3", "items"] in [line[:4] for line in lines]

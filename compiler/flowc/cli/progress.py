@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flowc.cli.reporting import say
+from flowc_shim.contract.plan import in_finally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ class Progress:
         """Note that ``unit`` started, or print what became of it."""
         with self._lock:
             if indices:
-                self._items.setdefault(unit.scope.partition("/")[0], set()).add(indices[:1])
+                self._items.setdefault(_outermost(unit.scope), set()).add(indices[:1])
             elif what == "started":
                 self._started.setdefault(unit.steps[0], time.monotonic())
             elif unit.kind != "open" and what != "not_started":  # that is for the end to say
@@ -49,3 +50,8 @@ class Progress:
         for step, outcome in outcomes.items():
             if outcome.value not in ("succeeded", "failed"):
                 say(f"  {step:<{_WIDTH}}  {outcome.value}")
+
+
+def _outermost(scope: str) -> str:
+    """Return the path of the outermost loop around ``scope``: `a`, or `finally/a`."""
+    return "/".join(scope.split("/")[: 2 if in_finally(scope) else 1])
