@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowc.diagnostics import Diagnostics
-    from flowc.ir.layout import Layout
+    from flowc.ir.layout import Layout, Unit
     from flowc.ir.model import Program
     from flowc.ir.placement import Placement
     from flowc.source.project_model import Trigger
@@ -70,6 +70,18 @@ class Compilation:
     triggers: tuple[Trigger, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LoopChoice:
+    """How a target goes through one loop: ``how`` is its word for that, ``why`` has the numbers."""
+
+    path: str
+    how: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.how}; {self.why}"
+
+
 class Target(Protocol):
     """A target; found by entry point (group ``flowc.targets``)."""
 
@@ -86,6 +98,9 @@ class Target(Protocol):
     def placements(self, compilation: Compilation) -> Mapping[str, str]:
         """Return where each unit runs and why, in words, by the unit's id."""
 
+    def loops(self, compilation: Compilation) -> tuple[LoopChoice, ...]:
+        """Return how each loop is gone through, and why, in the order of the flow."""
+
     def emit(self, compilation: Compilation) -> dict[str, str]:
         """Return file name → text; called only if :meth:`check` reported no error."""
 
@@ -96,3 +111,14 @@ Form: TypeAlias = "Callable[[Compilation], dict[str, str]]"
 def forms_of(target: Target) -> Mapping[str, Form]:
     """Return the forms beside its own that a target can write files in, by name."""
     return cast("Mapping[str, Form]", getattr(target, "forms", {}))
+
+
+def while_units(compilation: Compilation) -> list[Unit]:
+    """Return the units that are whole ``while`` loops."""
+    return [unit for unit in compilation.layout.units.values() if unit.kind == "while"]
+
+
+def in_flow_order(compilation: Compilation, found: list[LoopChoice]) -> tuple[LoopChoice, ...]:
+    """Return ``found`` as the flow has the loops, outer ones before inner ones."""
+    place = {path: number for number, path in enumerate(compilation.program.steps)}
+    return tuple(sorted(found, key=lambda choice: place[choice.path]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc.cli.session import Session
+from flowc.diagnostics import Diagnostics
 from flowc.diagnostics.render import render_human
 from flowc.loading import Choice
 from flowc.target import forms_of
@@ -16,6 +17,8 @@ from flowc.targets import find_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from flowc.target import Compilation
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "golden"
@@ -59,6 +62,7 @@ CASES: list[GoldenCase] = [
     *_both("stepflow-classic"),
     GoldenCase("stepflow-classic", "flow.yaml", "aws", "step-functions", "auto"),
     *_both("grid-search"),
+    *_both("refine"),
     *_both("gpu-guard"),
     *_both("nightly"),
     GoldenCase("gpu-guard", "flow.yaml", "aws", "step-functions", form="cloudformation"),
@@ -81,8 +85,8 @@ def _inside(folder: Path) -> Iterator[None]:
             os.environ["FLOWC_BRANCH"] = branch
 
 
-def build(case: GoldenCase) -> dict[str, str]:
-    """Return the files that the case compiles to."""
+def compilation_of(case: GoldenCase) -> Compilation:
+    """Return what the case compiles to."""
     with _inside(ROOT / "examples" / case.example):
         session = Session()
         choice = Choice(
@@ -91,7 +95,13 @@ def build(case: GoldenCase) -> dict[str, str]:
         compilation = session.compile_named(case.flow, choice, case.target, case.granularity)
     problems = render_human(session.diagnostics.sorted(), session.loader.texts, colour=False)
     assert compilation is not None, problems
-    target = find_target(case.target, session.diagnostics)
+    return compilation
+
+
+def build(case: GoldenCase) -> dict[str, str]:
+    """Return the files that the case compiles to."""
+    compilation = compilation_of(case)
+    target = find_target(case.target, Diagnostics())
     assert target is not None
     emit = forms_of(target)[case.form] if case.form else target.emit
     return emit(compilation)

@@ -61,6 +61,8 @@ def run_build(
     if explain_placement:
         for unit, place in emitter.placements(compilation).items():
             print(f"{unit}: {place}")
+        for loop in emitter.loops(compilation):
+            print(loop)
     folder = output or Path("build") / slug(compilation.name) / canonical_name(target)
     for name in sorted(files):
         try:

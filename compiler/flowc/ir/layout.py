@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from flowc.source.model import Needs
     from flowc.source.stack_model import Profile
 
+SPARE_DEATHS = 20
+"""How often over a process that runs many items or passes may use the budgets of one: one that dies
+that often is not unlucky."""
+
 STEP = "step"
 AUTO = "auto"
 
@@ -276,7 +280,7 @@ def _while_unit(
 ) -> Unit:
     assert isinstance(step.body, While)
     calls = [placement.calls[path] for path in inner]
-    bound = _time_bound(calls)
+    bound, passes = _time_bound(calls), step.body.max_iterations
     return Unit(
         id=step.path,
         kind="while",
@@ -286,8 +290,8 @@ def _while_unit(
         span=step.span,
         handled=step.on_error.handles,
         may_not_start=step.guard is not None or step.may_skip,
-        retry=_together([call.retry for call in calls], step.body.max_iterations),
-        time_bound=None if bound is None else bound * step.body.max_iterations,
+        retry=_together([call.retry for call in calls], min(passes, SPARE_DEATHS)),
+        time_bound=None if bound is None else bound * passes,
         classes=tuple(dict.fromkeys(cls.name for call in calls for cls in call.classes)),
         inner=inner,
     )

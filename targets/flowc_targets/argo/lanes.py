@@ -11,16 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc.ir.build_plan import MAX_ITEMS
+from flowc.ir.layout import SPARE_DEATHS
 from flowc_shim.contract.policies import Budget, Retry
 from flowc_shim.runner.keys import LANE
 from flowc_targets.argo.limits import LANES
 
 if TYPE_CHECKING:
     from flowc.ir.layout import LoopFacts, Unit
-
-SPARE_DEATHS = 20
-"""How often over a lane may use the budgets of one item before it is given up: one that dies that
-often is not unlucky."""
 
 
 def lane_scope(item: str, facts: LoopFacts) -> str:

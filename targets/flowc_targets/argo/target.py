@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flowc.deploy.provider import Deployer
     from flowc.diagnostics import Diagnostics
     from flowc.source.stack_model import Stack
-    from flowc.target import Compilation, FeatureSupport
+    from flowc.target import Compilation, FeatureSupport, LoopChoice
 
 
 class ArgoTarget:
@@ -34,6 +34,12 @@ class ArgoTarget:
         from flowc_targets.argo.placements import placements
 
         return placements(compilation)
+
+    def loops(self, compilation: Compilation) -> tuple[LoopChoice, ...]:
+        """Return which loops are tasks, lanes, templates that call themselves, or one pod."""
+        from flowc_targets.argo.loop_choices import loop_choices
+
+        return loop_choices(compilation)
 
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report, at source lines, what cannot run on Argo."""

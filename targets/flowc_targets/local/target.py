@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from flowc.diagnostics import Diagnostics
     from flowc.source.stack_model import Stack
-    from flowc.target import Compilation, FeatureSupport
+    from flowc.target import Compilation, FeatureSupport, LoopChoice
     from flowc_shim.contract.json_types import Json
     from flowc_shim.stores.api import StateStore
     from flowc_targets.local.inspect import RunSummary, RunView
@@ -35,6 +35,20 @@ class LocalTarget:
     def placements(self, compilation: Compilation) -> Mapping[str, str]:
         """Return where everything runs: here."""
         return dict.fromkeys(compilation.layout.units, "this machine; nothing else is there")
+
+    def loops(self, compilation: Compilation) -> tuple[LoopChoice, ...]:
+        """Return which loops are one unit here; any other is a thread per item or pass."""
+        from flowc.target import LoopChoice, in_flow_order, while_units
+
+        layout = compilation.layout
+        items = [
+            LoopChoice(f.path, "threads", f"at most {f.concurrency} at a time")
+            for f in layout.loops.values()
+        ]
+        passes = [LoopChoice(p, "units", "one pass after the other") for p in layout.whiles]
+        reason = "nothing in a pass could run at the same time"
+        whole = [LoopChoice(unit.id, "one unit", reason) for unit in while_units(compilation)]
+        return in_flow_order(compilation, [*items, *passes, *whole])
 
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report classes that only a cluster could bring up; all else runs here."""

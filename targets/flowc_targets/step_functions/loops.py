@@ -63,8 +63,13 @@ def is_distributed(facts: LoopFacts, units: int, store: StoreSpec | None) -> boo
     if facts.count is None:
         return True
     at_once = min(facts.concurrency, facts.count)
-    events = facts.count * (2 + EVENTS_PER_UNIT * units)
+    events = events_of(facts, units)
     return at_once > INLINE_CONCURRENCY or facts.count > RANGE_ITEMS or events > INLINE_EVENTS
+
+
+def events_of(facts: LoopFacts, units: int) -> int:
+    """Return about how many history events a loop of a known size writes."""
+    return (facts.count or 0) * (2 + EVENTS_PER_UNIT * units)
 
 
 def indices_of(facts: LoopFacts) -> int:

@@ -211,10 +211,11 @@ def when(tests: list[State], target: str) -> State:
     checked: list[State] = []
     seen: set[str] = set()
     for test in tests:
-        variable = test["Variable"]
-        if variable not in seen:
-            seen.add(variable)
-            checked.append({"Variable": variable, "IsPresent": True})
+        compared = [value for key, value in test.items() if key.endswith("Path")]
+        for variable in (test["Variable"], *compared):
+            if variable not in seen:
+                seen.add(variable)
+                checked.append({"Variable": variable, "IsPresent": True})
         checked.append(test)
     return {"And": checked, "Next": target}
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flowc.deploy.provider import Deployer
     from flowc.diagnostics import Diagnostics
     from flowc.source.stack_model import Stack
-    from flowc.target import Compilation, FeatureSupport, Form
+    from flowc.target import Compilation, FeatureSupport, Form, LoopChoice
 
 
 class StepFunctionsTarget:
@@ -32,6 +32,12 @@ class StepFunctionsTarget:
         from flowc_targets.step_functions.placements import placements
 
         return placements(compilation)
+
+    def loops(self, compilation: Compilation) -> tuple[LoopChoice, ...]:
+        """Return which loops are inline, of executions of their own, or one function."""
+        from flowc_targets.step_functions.loop_choices import loop_choices
+
+        return loop_choices(compilation)
 
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report, at source lines, what cannot run on Step Functions."""

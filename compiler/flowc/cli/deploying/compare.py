@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.deploying.places import Deployment
     from flowc.deploy.model import Change, Desired, FieldChange, Observed
-    from flowc.target import Compilation
+    from flowc.target import Compilation, LoopChoice
     from flowc_shim.contract.json_types import Json
     from flowc_shim.stores.api import StateStore
 
@@ -26,7 +26,10 @@ _FOLLOWING = ("digest", "units")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What would happen. ``flow``: what changed in the compiled flow; ``plans``: digests of it."""
+    """What would happen. ``flow``: what changed in the compiled flow; ``plans``: digests of it.
+
+    ``loops``: how the target goes through each loop.
+    """
 
     name: str
     target: str
@@ -34,6 +37,7 @@ class Comparison:
     changes: tuple[Change, ...]
     flow: tuple[FieldChange, ...] = ()
     plans: tuple[str, str] = ("", "")
+    loops: tuple[LoopChoice, ...] = ()
 
     @property
     def title(self) -> str:
@@ -72,6 +76,7 @@ def compare(
         changes(desired, observed),
         () if store is None else _flow_changes(store, before, plan.to_json(), plan.digest),
         (before, plan.digest),
+        deployment.target.loops(compilation),
     )
 
 

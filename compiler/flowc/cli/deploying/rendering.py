@@ -25,6 +25,8 @@ def plan_text(comparison: Comparison) -> str:
         return f"{lines[0]}: as it should be"
     if comparison.flow:
         lines += ["  the flow", *(f"    {_field(one)}" for one in comparison.flow)]
+    if comparison.loops:
+        lines += ["  the loops", *(f"    {one}" for one in comparison.loops)]
     lines.append("  the objects")
     for change in comparison.changes:
         lines += _change(change, comparison)
@@ -68,6 +70,7 @@ def plan_json(comparison: Comparison) -> dict[str, Any]:
         "place": comparison.place,
         "differs": comparison.differs,
         "flow": list(_fields(comparison.flow)),
+        "loops": [{"loop": one.path, "how": one.how, "why": one.why} for one in comparison.loops],
         "changes": [
             {
                 "action": change.kind.value,

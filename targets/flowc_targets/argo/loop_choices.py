@@ -1,0 +1,49 @@
+"""How Argo goes through each loop, with the numbers that decide it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.target import LoopChoice, in_flow_order, while_units
+from flowc_targets.argo.lanes import items_per_task, tasks_of
+from flowc_targets.argo.limits import LANES, MAX_ITEMS
+from flowc_targets.argo.passes import chunks_of, nesting, passes_per_chunk
+
+if TYPE_CHECKING:
+    from flowc.ir.layout import LoopFacts, WhileFacts
+    from flowc.target import Compilation
+
+
+def loop_choices(compilation: Compilation) -> tuple[LoopChoice, ...]:
+    """Return how each loop is gone through, and why."""
+    layout = compilation.layout
+    found = [
+        _foreach(facts, len(layout.scopes.get(path, ()))) for path, facts in layout.loops.items()
+    ]
+    found += [_while(facts) for facts in layout.whiles.values()]
+    reason = "a pass is a chain of calls whose work is done elsewhere"
+    found += [LoopChoice(unit.id, "one pod", reason) for unit in while_units(compilation)]
+    return in_flow_order(compilation, found)
+
+
+def _foreach(facts: LoopFacts, units: int) -> LoopChoice:
+    if not facts.lanes_from(LANES):
+        items = f"at most {MAX_ITEMS:,}" if facts.count is None else f"{facts.count:,}"
+        body = "unit" if units == 1 else "units"
+        return LoopChoice(facts.path, "a task per item", f"{items} items, a body of {units} {body}")
+    lanes = min(facts.concurrency, LANES)
+    most = items_per_task(facts)
+    if facts.count is None:
+        why = f"above that {lanes} tasks, of at most {most:,} items each; a body of one unit"
+        return LoopChoice(facts.path, f"a task per item up to {LANES}, else lanes", why)
+    why = f"{facts.count:,} items in {tasks_of(facts)} tasks of at most {most:,}, one unit each"
+    return LoopChoice(facts.path, "lanes", why)
+
+
+def _while(facts: WhileFacts) -> LoopChoice:
+    chunks, depth = chunks_of(facts), nesting(facts)
+    passes = f"at most {facts.passes:,} passes"
+    if chunks == 1:
+        return LoopChoice(facts.path, "a template that calls itself", f"{passes}, {depth} deep")
+    why = f"{passes} in {chunks} chunks of {passes_per_chunk(facts)}, {depth} deep"
+    return LoopChoice(facts.path, "templates that call themselves", why)
