@@ -8,7 +8,7 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast lint golden conformance argo-up argo-down test-argo test-argo-slice
-.PHONY: faults-aws test-podman bench-balancer wheel clean
+.PHONY: faults-aws test-podman test-objects bench-balancer wheel clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ test-podman: $(DEV) ## Run `container` components by a real podman (Debian: podm
 
 bench-balancer: $(DEV) ## Run a thousand items through two HAProxy processes (Debian: haproxy)
 	$(BIN)/python benchmarks/balanced_items.py
+
+test-objects: $(DEV) ## Run the contract of stores on emulators from npm (Azurite)
+	FLOWC_OBJECTS=1 $(BIN)/python -m pytest -q tests/runtime_shim/stores -k azure
 
 wheel: $(DEV) ## Build both wheels into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps -w dist . ./runtime_shim

@@ -227,7 +227,7 @@ class Loader:
         if self.overrides is not None:
             document = override(document, self.overrides, found)
         source = read_flow(self, document, found)
-        self.diagnostics.found.extend(found)
+        self.diagnostics.take(found)
         if source is None:
             return None
         if name is None:
@@ -331,7 +331,7 @@ class Loader:
         """Return the stacks of a document."""
         found = Diagnostics()
         stacks = decode_stacks(document, found, self.environ, self.lenient)
-        self.diagnostics.found.extend(found)
+        self.diagnostics.take(found)
         if any(one.code in LOSES_ROUTES for one in found):
             self._without_all_routes.add(document.file)
         return stacks

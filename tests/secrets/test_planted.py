@@ -71,11 +71,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def flowc(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def flowc(project: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(Path(sys.executable).parent / "flowc"), *arguments],
         cwd=project,
-        env={**os.environ, "PYTHONPATH": str(project)},
+        env={**os.environ, "PYTHONPATH": str(project), **environ},
         capture_output=True,
         text=True,
         timeout=120,
@@ -142,19 +142,131 @@ def test_a_plain_default_and_a_password_in_a_url_are_not_shown(project: Path) ->
 
 
 @pytest.mark.parametrize(
-    "store",
+    ("store", "code"),
     [
-        f"{{url: 'postgresql://h/d', password: {SECRET}, nonsense: 1}}",
-        f"{{url: 'postgresql://me:{SECRET}@h/d', region: x}}",
-        f"'postgresqll://me:{SECRET}@h/d'",
-        f"'postgresql://me:{SECRET}@h/d?password={SECRET}'",
-        f"{{url: 's3://b', secret_access_key: {SECRET}}}",
+        (f"{{url: 'postgresql://h/d', password: {SECRET}, nonsense: 1}}", "FC104"),
+        (f"{{nonsense: 1, url: 'postgresql://me:{SECRET}@h/d', region: x}}", "FC104"),
+        (f"'postgresqll://me:{SECRET}@h/d'", "FC113"),
+        (f"'postgresql://me:{SECRET}@h/d?password={SECRET}'", "FC506"),
+        (f"{{url: 's3://b', secret_access_key: {SECRET}}}", "FC506"),
     ],
 )
-def test_credentials_of_a_store_are_not_shown_by_any_finding(project: Path, store: str) -> None:
-    stack = f"state_store: {store}\nplugins: {{}}\nroutes: {{}}\n"
-    (project / "other.yaml").write_text(stack)
+def test_credentials_of_a_store_are_not_shown_by_any_finding(
+    tmp_path: Path, store: str, code: str
+) -> None:
+    (tmp_path / "flow.yaml").write_text(
+        "schema: flowc/v1\nsteps: [{id: a, component: /noop}]\noutput: {$step: a}\n"
+    )
+    (tmp_path / "stack.yaml").write_text(
+        f"target: argo\nstate_store: {store}\nplugins: {{b: {{type: builtin}}}}\n"
+        'routes: {"/{*component}": [{plugin: b}]}\n'
+    )
     for form in ("human", "json", "github"):
-        done = flowc(project, "check", "flow.yaml", "--stack-file", "other.yaml", "--format", form)
+        done = flowc(tmp_path, "check", "flow.yaml", "--format", form)
         assert done.returncode == 1
+        assert code in done.stdout
         assert SECRET not in done.stdout + done.stderr
+
+
+NAMED = """
+stacks:
+  {name}:
+    target: {target}
+    state_store: {store}
+    variables: {{password: {{secret: db-password}}}}
+    plugins:
+      t: {{type: python, module: leaky_components, env: {{TOKEN: {{secret: db-token}}}}}}
+      shell:
+        type: command
+        components:
+          /say:
+            command: [sh, -c, "echo $TOKEN; echo $TOKEN >&2; exit 3"]
+            env: {{TOKEN: {{secret: db-token}}}}
+          /tell:
+            command:
+              - sh
+              - -c
+              - printf '"%s"' "$TOKEN" > "$FLOWC_OUTPUT"
+            env: {{TOKEN: {{secret: db-token}}}}
+    routes:
+      "/t/{{*component}}": [{{plugin: t}}]
+      "/shell/{{*component}}": [{{plugin: shell}}]
+"""
+VALUES = {
+    "FLOWC_SECRET_DB_PASSWORD": SECRET,
+    "FLOWC_SECRET_DB_TOKEN": f"{SECRET}-token",
+    "FLOWC_SECRET_STORE_KEY": f"{SECRET}-store",
+}
+
+
+def named(project: Path, flow: str, target: str, store: str) -> None:
+    (project / "flowc.yaml").unlink()
+    (project / "flow.yaml").write_text(flow)
+    (project / "stack.yaml").write_text(NAMED.format(name="one", target=target, store=store))
+
+
+@pytest.mark.parametrize("isolated", [[], ["--isolate"]])
+@pytest.mark.parametrize(
+    ("component", "told"),
+    [("/t/connect", "cannot connect to db://user:***@host"), ("/shell/say", "***-token"),
+     ("/shell/tell", "SECRET_IN_OUTPUT"), ("/t/back", "SECRET_IN_OUTPUT")],
+)  # fmt: skip
+def test_named_secrets_come_from_the_environment_and_stay_there(
+    project: Path, component: str, told: str, isolated: list[str]
+) -> None:
+    named(project, FLOW.replace("/t/connect", component), "local", "sqlite:///state.db")
+    code = COMPONENT + "\ndef back(input):\n    return {'url': input['url']}\n"
+    (project / "leaky_components.py").write_text(code)
+    done = flowc(project, "run", "flow.yaml", "--input", "{}", *isolated, **VALUES)
+    assert done.returncode == 1
+    if told not in done.stdout + done.stderr:
+        assert "***" in done.stdout, done.stdout + done.stderr
+    assert (project / "state.db").exists()
+    assert SECRET not in written(project) + done.stdout + done.stderr
+
+
+def test_a_default_a_loop_and_an_output_keep_no_secret(project: Path) -> None:
+    declared = FLOW[: FLOW.index("steps:")]
+    for steps in (
+        "steps: []\noutput: {$variable: password}\n",
+        "steps: [{id: a, component: /t/gone, onError: {action: useDefault, "
+        "defaultValue: {$variable: password}}}]\noutput: {$step: a}\n",
+        "steps: [{id: a, foreach: {items: [{$variable: password}]}, component: /t/none, "
+        "input: 1}]\noutput: {$step: a}\n",
+        "steps: [{id: a, foreach: {items: [1]}, steps: [{id: b, component: /t/none, input: 1}], "
+        "output: [{$variable: password}, {$step: b}]}]\noutput: {$step: a}\n",
+    ):
+        (project / "flow.yaml").write_text(declared + steps)
+        (project / "leaky_components.py").write_text("def none(input):\n    return input\n")
+        (project / "stack.yaml").write_text(
+            NAMED.format(name="one", target="local", store="sqlite:///state.db")
+        )
+        (project / "flowc.yaml").unlink(missing_ok=True)
+        done = flowc(project, "run", "flow.yaml", "--input", "{}", **VALUES)
+        assert "SECRET_IN_OUTPUT" in done.stdout, done.stdout + done.stderr
+        assert SECRET not in written(project) + done.stdout + done.stderr
+
+
+def test_a_secret_without_a_value_is_said_by_its_variable(project: Path) -> None:
+    named(project, FLOW, "local", "sqlite:///state.db")
+    done = flowc(project, "run", "flow.yaml", "--input", "{}")
+    assert done.returncode == 1
+    assert "set FLOWC_SECRET_DB_PASSWORD" in done.stdout
+    store = "{url: 'postgresql://h/d', password: {secret: store-key}}"
+    (project / "stack.yaml").write_text(NAMED.format(name="one", target="local", store=store))
+    done = flowc(project, "run", "flow.yaml", "--input", "{}")
+    assert done.returncode == 1
+    assert "set FLOWC_SECRET_STORE_KEY" in done.stderr
+
+
+@pytest.mark.parametrize("target", ["argo", "step-functions"])
+def test_stores_and_classes_name_their_secrets_in_built_files(project: Path, target: str) -> None:
+    store = "{url: 'postgresql://h/d', password: {secret: store-key}}"
+    flow = FLOW.replace("output:", "  - {id: s, component: /shell/say}\noutput:")
+    named(project, flow, target, store)
+    done = flowc(project, "build", "flow.yaml", "--target", target, "-o", "out", **VALUES)
+    assert done.returncode == 0, done.stderr
+    text = written(project / "out")
+    assert SECRET not in text + done.stdout + done.stderr
+    for secret in ("db-password", "db-token", "store-key"):
+        assert f"FLOWC_SECRET_{secret.upper().replace('-', '_')}" in text and secret in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ DEFAULT_STORE = "sqlite:///.flowc/state.db"
 
 def run_show(run: str | None, step: str | None, part: str | None, choice: Choice) -> int:
     """Print runs, one run, or one step of it; return 1 if there is none."""
+    from flowc_shim.contract.secrets import revealed
     from flowc_shim.stores.api import StoreUnavailable
     from flowc_shim.stores.open import open_store
 
@@ -34,8 +36,8 @@ def run_show(run: str | None, step: str | None, part: str | None, choice: Choice
     if url == DEFAULT_STORE and not Path(".flowc/state.db").exists():
         print("nothing ran here: there is no .flowc/state.db in this folder", file=sys.stderr)
         return 1
-    options = {} if spec is None else {key: str(value) for key, value in spec.options.items()}
     try:
+        options = {} if spec is None else revealed(spec.options, os.environ)
         store = open_store(url, options)
     except (ValueError, StoreUnavailable) as error:
         print(f"the state store cannot be opened: {error}", file=sys.stderr)

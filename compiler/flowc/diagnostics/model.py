@@ -92,6 +92,11 @@ class Diagnostics:
         if text:
             self.concealed.add(text)
 
+    def take(self, other: Diagnostics) -> None:
+        """Append what another collection found, and conceal what it conceals."""
+        self.found.extend(other.found)
+        self.concealed |= other.concealed
+
     def report(
         self,
         code: Code,

@@ -23,7 +23,7 @@ STORE_OPTIONS = {
     "s3": (
         "endpoint", "region", "access_key_id", "secret_access_key", "session_token", "allow_http",
     ),
-    "gs": ("service_account_key",),
+    "gs": ("endpoint", "service_account_key", "allow_http"),
     "az": ("endpoint", "account_name", "account_key", "allow_http"),
     "postgresql": ("user", "password", "schema"),
     "postgres": ("user", "password", "schema"),

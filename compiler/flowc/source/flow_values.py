@@ -29,7 +29,6 @@ _CODES: dict[str, Code] = {
     "wrong_type": codes.WRONG_TYPE,
     "path": codes.PATH_SYNTAX,
     "word": codes.INVALID_WORD,
-    "not_built": codes.NOT_BUILT_YET,
 }
 
 

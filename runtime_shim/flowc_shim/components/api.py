@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flowc_shim.contract.json_types import Json
 
 
@@ -53,6 +55,15 @@ class CallHost(Protocol):
         Returns, in order, Stepflow FlowResults: ``{"outcome": "success", "result": …}``,
         ``{"outcome": "failed", "error": {code, message}}`` or ``{"outcome": "skipped"}``.
         """
+
+    def bring_in(self, value: Json, folder: Path, seen_at: str) -> Json:
+        """Copy the files that ``value`` refers to into ``folder``; raises FlowError.
+
+        Returns ``value`` with the path below ``seen_at`` of each in its reference.
+        """
+
+    def take_out(self, output: Json, folder: Path) -> Json:
+        """Store the files of ``folder``; returns ``output`` with references; raises FlowError."""
 
 
 class ComponentClient(Protocol):

@@ -11,6 +11,8 @@ import threading
 from collections import deque
 from typing import IO
 
+from flowc_shim.components.log_mask import logged
+
 TAIL_LINES = 20
 _LINE_LIMIT = 300
 _QUOTED_LINES = 8
@@ -41,7 +43,7 @@ class Tail:
                 self._lines.append(text.rstrip("\r\n")[:_LINE_LIMIT])
                 if self._forward:
                     with contextlib.suppress(ValueError, OSError):
-                        sys.stderr.write(text)
+                        sys.stderr.write(logged(text))
 
 
 def quote_last(lines: list[str]) -> str:

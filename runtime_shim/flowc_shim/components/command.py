@@ -49,7 +49,7 @@ class CommandClient:
         folder = str(program.get("working_directory") or self._working_directory)
         if "/" in words[0]:
             words[0] = str(Path(folder, words[0]))
-        with WorkFolder(call) as work:
+        with WorkFolder(call, host) as work:
             env = scrubbed_environment(program.get("env"))
             env["TMPDIR"] = str(work.path)
             env.update(work.environment(call))

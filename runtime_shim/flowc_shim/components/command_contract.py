@@ -6,18 +6,15 @@ The input is a JSON file at ``$FLOWC_INPUT``, the output one at ``$FLOWC_OUTPUT`
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.components.children import quote_last, signal_name
+from flowc_shim.components.file_folders import FileFolders
 from flowc_shim.components.json_text import decode_json, encode_json
 from flowc_shim.contract.errors import FlowError, final_error, platform_error, user_error
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from flowc_shim.components.api import Call
+    from flowc_shim.components.api import Call, CallHost
     from flowc_shim.contract.json_types import Json
 
 MAX_OUTPUT_BYTES = 256 * 1024 * 1024
@@ -25,42 +22,27 @@ _SIGKILL = 9
 _KILLED_IN_A_SHELL = 128 + _SIGKILL
 
 
-class WorkFolder:
-    """A temporary folder with the input file and room for what comes out. Use as a context.
+class WorkFolder(FileFolders):
+    """The folder of one call of a program: its input, and room for what comes out."""
 
-    ``seen_at`` is where the program sees the folder: elsewhere when it runs in a container.
-    """
-
-    def __init__(self, call: Call, seen_at: str | None = None) -> None:
+    def __init__(self, call: Call, host: CallHost, seen_at: str | None = None) -> None:
+        super().__init__(host, seen_at)
         try:
-            encoded = encode_json(call.input)
+            encoded = encode_json(self.bring_in(call.input))
         except (ValueError, TypeError) as error:
             raise final_error("INVALID_INPUT", f"the input is not JSON: {error}") from error
-        self._folder = tempfile.TemporaryDirectory(prefix="flowc-", ignore_cleanup_errors=True)
-        self.path = Path(self._folder.name)
-        self._seen_at = seen_at or self._folder.name
         (self.path / "input.json").write_bytes(encoded)
-        for name in ("files-in", "files-out"):
-            (self.path / name).mkdir()
 
     def __enter__(self) -> WorkFolder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._folder.cleanup()
-
     def environment(self, call: Call) -> dict[str, str]:
         """Return the variables of the contract."""
         return {
-            "FLOWC_INPUT": f"{self._seen_at}/input.json",
-            "FLOWC_OUTPUT": f"{self._seen_at}/output.json",
-            "FLOWC_FILES_IN": f"{self._seen_at}/files-in",
-            "FLOWC_FILES_OUT": f"{self._seen_at}/files-out",
+            "FLOWC_INPUT": f"{self.seen_at}/input.json",
+            "FLOWC_OUTPUT": f"{self.seen_at}/output.json",
+            "FLOWC_FILES_IN": self.files_in,
+            "FLOWC_FILES_OUT": self.files_out,
             "FLOWC_STEP": call.step_id,
             "FLOWC_ATTEMPT": str(call.attempt),
             "FLOWC_IDEMPOTENCY_KEY": call.idempotency_key,
@@ -75,7 +57,7 @@ class WorkFolder:
                 raise _invalid(component, "wrote no file to $FLOWC_OUTPUT")
             if path.stat().st_size > MAX_OUTPUT_BYTES:
                 raise _invalid(component, f"wrote more than {MAX_OUTPUT_BYTES} bytes")
-            return decode_json(path.read_bytes())
+            return self.take_out(decode_json(path.read_bytes()))
         except (OSError, ValueError) as error:
             raise _invalid(component, f"wrote what is not JSON: {error}") from error
 

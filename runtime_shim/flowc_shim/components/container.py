@@ -51,7 +51,7 @@ class ContainerClient:
         if self._runtime is None:
             self._runtime = find_runtime()
         name = f"flowc-{uuid.uuid4().hex[:16]}"
-        with WorkFolder(call, seen_at=_MOUNT) as work:
+        with WorkFolder(call, host, seen_at=_MOUNT) as work:
             own = {key: str(value) for key, value in (program.get("env") or {}).items()}
             own.update(work.environment(call))
             words = _run_line(self._runtime, name, str(work.path), own, program)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowc_shim.components.clients import open_client
 from flowc_shim.components.code_version import code_version
 from flowc_shim.contract.errors import final_error
+from flowc_shim.contract.secrets import SecretMissing, reveal_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +27,13 @@ class ClientPool:
         *,
         blob_api_url: str | None = None,
         working_directory: str = ".",
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        """``environ``: where the secrets of classes are, this process's own without it."""
         self._classes = classes
         self._blob_api_url = blob_api_url
         self._working_directory = working_directory
+        self._environ = os.environ if environ is None else environ
         self._open: dict[str, ComponentClient] = {}
         self._lock = threading.Lock()
 
@@ -40,7 +45,7 @@ class ClientPool:
                     raise final_error("CONFIGURATION", f"the plan has no component class `{name}`")
                 self._open[name] = open_client(
                     name,
-                    dict(self._classes[name]),
+                    self._config(name),
                     blob_api_url=self._blob_api_url,
                     working_directory=str(
                         self._classes[name].get("working_directory") or self._working_directory
@@ -53,6 +58,12 @@ class ClientPool:
         config = self._classes.get(name, {})
         folder = str(config.get("working_directory") or self._working_directory)
         return code_version(config, component, folder)
+
+    def _config(self, name: str) -> dict[str, Any]:
+        try:
+            return reveal_class(self._classes[name], self._environ)
+        except SecretMissing as error:
+            raise final_error("CONFIGURATION", f"component class `{name}`: {error}") from error
 
     def close(self) -> None:
         """Close every client that was opened."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.components.children import Tail, describe_exit, end_group, quote_last
 from flowc_shim.components.environment import scrubbed_environment
+from flowc_shim.components.file_folders import FileFolders
 from flowc_shim.components.json_text import decode_json, encode_json
 from flowc_shim.components.limits import Limits, wait_readable
 from flowc_shim.contract.errors import FlowError, final_error, platform_error, user_error
@@ -73,14 +74,15 @@ class PythonClient:
         function = self._function_of(call.component)
         limits = Limits(call)
         limits.check()
-        request = _encode_call(call, function)
-        worker = self._take()
-        answer: dict[str, Any] | None = None
-        try:
-            answer = worker.ask(request, limits)
-        finally:
-            self._put_back(worker, usable=answer is not None)
-        return _output(answer, call.component)
+        with FileFolders(host) as folders:
+            request = _encode_call(call, function, folders)
+            worker = self._take()
+            answer: dict[str, Any] | None = None
+            try:
+                answer = worker.ask(request, limits)
+            finally:
+                self._put_back(worker, usable=answer is not None)
+            return folders.take_out(_output(answer, call.component))
 
     def close(self) -> None:
         """End the workers."""
@@ -203,17 +205,19 @@ def _target_of(entry: Any) -> str:
     return str(entry.get("function", "") if isinstance(entry, dict) else entry)
 
 
-def _encode_call(call: Call, function: Function) -> bytes:
+def _encode_call(call: Call, function: Function, folders: FileFolders) -> bytes:
     request = {
         "module": function.module,
         "function": function.name,
-        "input": call.input,
+        "input": folders.bring_in(call.input),
         "context": {
             "run_id": call.run_id,
             "flow_id": call.flow_id,
             "step_id": call.step_id,
             "attempt": call.attempt,
             "idempotency_key": call.idempotency_key,
+            "files_in": folders.files_in,
+            "files_out": folders.files_out,
         },
     }
     try:

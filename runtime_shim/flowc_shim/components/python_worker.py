@@ -30,6 +30,8 @@ class Context:
     step_id: str
     attempt: int
     idempotency_key: str
+    files_in: str
+    files_out: str
 
 
 class NotFound(Exception):

@@ -13,9 +13,9 @@ from flowc_shim.language import values as v
 from flowc_shim.language.forms import (
     ALLOWED_KEYS,
     EXTRA_KEYS,
+    FILE_SCHEMES,
     FORMS,
     JSON_SCHEMA_WORDS,
-    NOT_BUILT,
     Locate,
     Problem,
     Spelling,
@@ -83,21 +83,16 @@ class _Decoder:
         return None
 
     def _unknown_form(self, raw: dict[str, Any], key: str) -> None:
-        at = self.locate(raw, key, "key")
-        if self.spelling is Spelling.FLOWC and key in NOT_BUILT:
-            message = f"`{key}` belongs to {NOT_BUILT[key]}, which is not built yet"
-            self.report(Problem("not_built", message, at, subject=key))
-        else:
-            known = ", ".join(f"`{form}`" for form in self.forms)
-            self.report(
-                Problem(
-                    "unknown_form",
-                    f"`{key}` is not a value form here (known: {known})",
-                    at,
-                    "write `$literal: …` around data that holds such a key",
-                    key,
-                )
+        known = ", ".join(f"`{form}`" for form in self.forms)
+        self.report(
+            Problem(
+                "unknown_form",
+                f"`{key}` is not a value form here (known: {known})",
+                self.locate(raw, key, "key"),
+                "write `$literal: …` around data that holds such a key",
+                key,
             )
+        )
 
     def _check_extra_keys(self, raw: dict[str, Any], form: str) -> None:
         allowed = ALLOWED_KEYS[self.spelling][form]
@@ -248,6 +243,15 @@ class _Decoder:
 
     def _trigger(self, raw: dict[str, Any], at: object) -> v.Value:
         return v.TriggerRef(self._path(raw, "$trigger"), self.locate(raw, "$trigger", "value"))
+
+    def _artifact(self, raw: dict[str, Any], at: object) -> v.Value:
+        uri = self._text(raw, "$artifact")
+        scheme, colon, rest = uri.partition("://")
+        if not (colon and scheme in FILE_SCHEMES and rest.strip("/")) or uri.endswith("/"):
+            known = ", ".join(f"`{scheme}://`" for scheme in FILE_SCHEMES)
+            here = self.locate(raw, "$artifact", "value")
+            self.report(Problem("word", f"`$artifact` takes the URI of a file: {known}", here))
+        return v.Literal({"$artifact": uri}, at)
 
     def _from(self, raw: dict[str, Any], at: object) -> v.Value:
         source = raw["$from"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from flowc_shim.contract.errors import FlowError, final_error
 from flowc_shim.contract.json_types import Json
+from flowc_shim.contract.secrets import SecretMissing
 from flowc_shim.language import values as v
 from flowc_shim.language.expressions import (
     ExpressionError,
@@ -136,12 +137,9 @@ def holds(condition: v.Condition, scope: Scope) -> bool:
 
 def needed(guard: v.Guard, scope: Scope) -> bool:
     """Whether any conjunction of ``guard`` holds; a member that fails or is skipped does not."""
-    return guard is None or any(reaches(conjunction, scope) for conjunction in guard)
-
-
-def reaches(conjunction: tuple[v.Condition, ...], scope: Scope) -> bool:
-    """Whether all of ``conjunction`` hold; one that fails or is skipped does not."""
-    return all(_holds_quietly(condition, scope) for condition in conjunction)
+    return guard is None or any(
+        all(_holds_quietly(condition, scope) for condition in conjunction) for conjunction in guard
+    )
 
 
 def _holds_quietly(condition: v.Condition, scope: Scope) -> bool:
@@ -168,9 +166,9 @@ def _variable(ref: v.VariableRef, scope: Scope) -> Json:
     except LookupError as error:
         if ref.default is not None:
             return evaluate(ref.default, scope)
-        raise final_error(
-            "EXPRESSION_FAILURE", f"undefined variable: {ref.name}", type="UndefinedVariable"
-        ) from error
+        missing = isinstance(error, SecretMissing)
+        message = f"{ref.name}: {error}" if missing else f"undefined variable: {ref.name}"
+        raise final_error("EXPRESSION_FAILURE", message, type="UndefinedVariable") from error
 
 
 def _coalesce(value: v.Coalesce, scope: Scope) -> Json:

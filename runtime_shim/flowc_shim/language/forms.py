@@ -20,9 +20,7 @@ class Spelling(Enum):
     """The input that a trigger gives its runs."""
 
 
-ProblemKind = Word[
-    "unknown_form", "unknown_key", "missing_key", "wrong_type", "path", "word", "not_built"
-]
+ProblemKind = Word["unknown_form", "unknown_key", "missing_key", "wrong_type", "path", "word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +64,13 @@ EXTRA_KEYS: Mapping[str, tuple[str, ...]] = {
     "$iteration": (),
     "$run": (),
     "$trigger": (),
+    "$artifact": (),
     "$from": ("path", "onSkip"),
 }
 _MODERN = ("$literal", "$if", "$coalesce", "$step", "$input", "$variable")
-_FLOWC = (*_MODERN, "$expr", "$item", "$index", "$state", "$iteration", "$run", "$trigger")
+_FLOWC = (
+    *_MODERN, "$expr", "$item", "$index", "$state", "$iteration", "$run", "$trigger", "$artifact",
+)  # fmt: skip
 FORMS: Mapping[Spelling, tuple[str, ...]] = {
     Spelling.MODERN: _MODERN,
     Spelling.CLASSIC: ("$literal", "$from"),
@@ -99,6 +100,5 @@ def value_forms(spelling: Spelling) -> dict[str, tuple[str, ...]]:
     return {form: tuple(sorted(keys - {form})) for form, keys in ALLOWED_KEYS[spelling].items()}
 
 
-NOT_BUILT = {
-    "$artifact": "artifacts",
-}
+FILE_SCHEMES = ("s3", "gs", "az", "file")
+"""Where a file that a flow names may be."""

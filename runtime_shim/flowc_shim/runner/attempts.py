@@ -168,6 +168,7 @@ def _call_once(
         Host(runtime, key),
     )
     _check_is_json(step, output)
+    runtime.variables.refuse_secrets(output, f"the output of `{step.id}`")
     schema = runtime.plan.step_schemas.get(step.path)
     if schema is not None and runtime.plan.enforce_schemas:
         try:

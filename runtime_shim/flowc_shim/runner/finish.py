@@ -122,6 +122,7 @@ def _output(runtime: Runtime) -> Json:
     uses = {use.step: ((), use.step) for use in step_uses(plan.output)}
     runtime.journal.records(list(uses.values()))
     output = evaluate(plan.output, RunScope(runtime, ROOT, ()))
+    runtime.variables.refuse_secrets(output, "the output")
     if plan.output_schema is not None and plan.enforce_schemas:
         try:
             check_instance(plan.output_schema, output)

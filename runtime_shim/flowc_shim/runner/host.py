@@ -11,6 +11,8 @@ from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.blobs import get_blob, put_blob
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flowc_shim.contract.json_types import Json
     from flowc_shim.runner.runtime import Runtime
 
@@ -32,6 +34,7 @@ class Host:
     def put_blob(self, data: Json, blob_type: str) -> str:
         """Store ``data`` among the run's blobs and return its id."""
         journal = self._runtime.journal
+        self._runtime.variables.refuse_secrets(data, "a blob")
         try:
             return put_blob(journal.store, self._prefix, data, blob_type)
         except StoreUnavailable as error:
@@ -46,6 +49,14 @@ class Host:
             raise final_error("BLOB_NOT_FOUND", f"no blob `{blob_id}` in this run") from error
         except StoreUnavailable as error:
             raise platform_error("STORE_UNAVAILABLE", str(error)) from error
+
+    def bring_in(self, value: Json, folder: Path, seen_at: str) -> Json:
+        """Copy the files that ``value`` refers to into ``folder``."""
+        return self._runtime.artifacts.bring_in(value, folder, seen_at)
+
+    def take_out(self, output: Json, folder: Path) -> Json:
+        """Store the files of ``folder`` that ``output`` refers to."""
+        return self._runtime.artifacts.take_out(output, folder)
 
     def run_flow(
         self, flow: Json, inputs: list[Json], max_concurrency: int | None, overrides: Json = None

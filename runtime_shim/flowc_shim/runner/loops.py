@@ -76,6 +76,8 @@ def _items(runtime: Runtime, step: PlanStep, indices: Indices) -> LoopRecord:
             f"loop `{step.id}` has {record.count} items; {loop.max_items} is the most here",
         )
     check_what_it_gets(runtime.plan, step, record)
+    kept = [record.items, record.product]
+    runtime.variables.refuse_secrets(kept, f"the list of items of `{step.id}`")
     return record
 
 
@@ -201,6 +203,7 @@ def _collect_item(
         return _Item(Outcome.STOPPED)
     try:
         value = evaluate(loop.output, RunScope(runtime, step.path, indices))
+        runtime.variables.refuse_secrets(value, f"the output of an item of `{step.id}`")
         return _Item(value=value)
     except SkippedReference:
         return _Item(Outcome.SKIPPED)

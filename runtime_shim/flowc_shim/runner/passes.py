@@ -134,6 +134,7 @@ def _arrive(
     """Decide the state after ``number`` passes, and say what follows from it."""
     here = RunScope(runtime, step.path, (*indices, number), {step.path: state})
     try:
+        runtime.variables.refuse_secrets(state, f"the state of `{step.id}`")
         go = holds(_body(step).condition, here)
     except SkippedReference:
         commit(runtime, step, indices, StepRecord(Outcome.SKIPPED, unit=unit))

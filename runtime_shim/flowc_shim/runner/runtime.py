@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
+from flowc_shim.artifacts.reference import KEY, references_in
+from flowc_shim.artifacts.staging import Artifacts
+from flowc_shim.components.log_mask import hide_in_logs
 from flowc_shim.contract.errors import final_error
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
 from flowc_shim.contract.plan import (
@@ -44,6 +48,7 @@ class Runtime:
     ``cancelled``: set when what runs must stop (``failFast``, a stopped run); use :meth:`cancel`.
     ``turn_seconds``: after this a unit that runs many passes hands back between two of them.
     ``deployment``: ``<target>/<name>`` of what the run is of, empty if it is of none.
+    ``artifact_store``: URL and options of where files are kept; without a URL there is none.
     ``shares_blobs``: components put their blobs through one service for all runs.
     """
 
@@ -57,10 +62,15 @@ class Runtime:
     cancelled: threading.Event = field(default_factory=threading.Event)
     shares_blobs: bool = False
     turn_seconds: float | None = None
+    artifact_store: tuple[str | None, Mapping[str, str]] = (None, {})
     _loops: dict[tuple[str, Indices], LoopRecord] = field(default_factory=dict)
     _states: dict[tuple[str, Indices], PassState] = field(default_factory=dict)
     _parts: set[threading.Event] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Keep the run's secrets out of what user code prints."""
+        hide_in_logs(self.variables.secrets())
 
     def cancel(self) -> None:
         """Stop what runs here, and what runs in a :meth:`part` of it."""
@@ -85,6 +95,16 @@ class Runtime:
         finally:
             with self._lock:
                 self._parts.discard(own)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """Return the files of this run."""
+        url, options = self.artifact_store
+        return Artifacts(url, options, self.journal.prefix, self._written_uris)
+
+    def _written_uris(self) -> frozenset[str]:
+        """Return the files that the flow itself names."""
+        return frozenset(str(one[KEY]) for one in references_in(self.plan.to_json()))
 
     @property
     def run_uuid(self) -> str:

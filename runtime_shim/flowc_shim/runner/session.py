@@ -7,8 +7,11 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flowc_shim.artifacts.places import beside_state
+from flowc_shim.aws_secrets import with_secrets
 from flowc_shim.blob_api.address import URL, blob_api_url
 from flowc_shim.components.pool import ClientPool
+from flowc_shim.contract.secrets import revealed
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import load_plan
 from flowc_shim.runner.runtime import LONGEST_HELD_WAIT, Runtime
@@ -25,6 +28,8 @@ PLAN = "FLOWC_PLAN"
 STORE = "FLOWC_STORE"
 STORE_OPTIONS = "FLOWC_STORE_OPTIONS"
 VERDICT = "FLOWC_VERDICT"
+ARTIFACTS = "FLOWC_ARTIFACTS"
+ARTIFACT_OPTIONS = "FLOWC_ARTIFACT_OPTIONS"
 RUN_INPUT = "FLOWC_RUN_INPUT"
 RUN_TRIGGER = "FLOWC_RUN_TRIGGER"
 RUN_STARTED = "FLOWC_RUN_STARTED"
@@ -36,8 +41,6 @@ VARIABLES = "FLOWC_VARIABLES"
 HOLD_WAITS = "FLOWC_HOLD_WAITS"
 TURN_SECONDS = "FLOWC_TURN_SECONDS"
 WORKING_DIRECTORY = "FLOWC_WORKING_DIRECTORY"
-AWS_SECRETS = "FLOWC_AWS_SECRETS"
-"""JSON: environment variable → name of a secret in AWS Secrets Manager."""
 
 
 @contextmanager
@@ -46,13 +49,10 @@ def open_session(
 ) -> Iterator[Runtime]:
     """Yield the runtime of one unit, and close its clients and store afterwards.
 
-    Raises PlanProblem, ValueError for a store URL that is not known, StoreUnavailable.
+    Raises PlanProblem, ValueError for a store URL that is not known or a secret that is not there,
+    StoreUnavailable.
     """
-    env = os.environ if environ is None else environ
-    if AWS_SECRETS in env:
-        from flowc_shim.aws_secrets import with_secrets
-
-        env = with_secrets(env)
+    env = with_secrets(os.environ if environ is None else environ)
     store = open_store_of(env)
     try:
         plan = load_plan(env.get(PLAN), digest, store)
@@ -60,6 +60,7 @@ def open_session(
             plan.classes,
             blob_api_url=blob_api_url(env),
             working_directory=env.get(WORKING_DIRECTORY, "."),
+            environ=env,
         )
         try:
             yield make_runtime(plan, store, run, pool, env)
@@ -70,9 +71,22 @@ def open_session(
 
 
 def open_store_of(env: Mapping[str, str]) -> StateStore:
-    """Return the state store that the environment names."""
-    options: dict[str, str] = json.loads(env.get(STORE_OPTIONS, "{}"))
+    """Return the state store that the environment names; raises ValueError, StoreUnavailable."""
+    env = with_secrets(env)
+    options = revealed(json.loads(env.get(STORE_OPTIONS, "{}")), env)
     return open_store(env.get(STORE, "sqlite:///.flowc/state.db"), options)
+
+
+def artifact_store_of(env: Mapping[str, str]) -> tuple[str | None, Mapping[str, str]]:
+    """Return URL and options of the artifact store: its own, or beside the state in a bucket.
+
+    Raises ValueError for a secret without a value.
+    """
+    url = env.get(ARTIFACTS)
+    if url is not None:
+        return url, revealed(json.loads(env.get(ARTIFACT_OPTIONS, "{}")), env)
+    beside = beside_state(env.get(STORE, ""))
+    return beside, revealed(json.loads(env.get(STORE_OPTIONS, "{}")), env) if beside else {}
 
 
 def make_runtime(
@@ -87,6 +101,7 @@ def make_runtime(
         run_name=env.get(RUN_NAME, run),
         deployment=env.get(DEPLOYMENT, ""),
         hold_waits=float(env.get(HOLD_WAITS, LONGEST_HELD_WAIT)),
+        artifact_store=artifact_store_of(env),
         shares_blobs=URL in env,
         turn_seconds=float(env[TURN_SECONDS]) if TURN_SECONDS in env else None,
     )

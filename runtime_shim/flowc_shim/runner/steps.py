@@ -121,6 +121,7 @@ def _handled(runtime: Runtime, step: PlanStep, indices: Indices, failed: StepRec
     outcome, value, error = Outcome.DEFAULTED, None, failed.error
     try:
         value = evaluate(step.on_error.default, runtime.scope(step, indices))
+        runtime.variables.refuse_secrets(value, f"the default of `{step.id}`")
     except SkippedReference as skipped:
         outcome = Outcome.FAILED
         error = final_error(

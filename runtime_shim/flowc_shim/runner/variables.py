@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flowc_shim.blob_api.address import TOKEN
+from flowc_shim.components.log_mask import MASK
+from flowc_shim.contract.errors import final_error
+from flowc_shim.contract.secrets import SECRET_PREFIX, SecretMissing, environment_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from flowc_shim.contract.errors import ErrorInfo
     from flowc_shim.contract.json_types import Json
     from flowc_shim.contract.plan import PlanVariable
 
-SECRET_PREFIX = "FLOWC_SECRET_"  # noqa: S105 (the name of a variable, not a secret)
-"""Environment variables in which targets hand over secrets: the variable's name follows."""
-
-MASK = "***"
 _SHORTEST_MASKED = 4
+SHORTEST_REFUSED = 8
+"""Characters of a secret that results are searched for: shorter texts occur by chance."""
 
 
 class Variables:
@@ -36,6 +37,7 @@ class Variables:
         self._declared = {variable.name: variable for variable in declared}
         self._overrides = dict(overrides or {})
         self._environ = os.environ if environ is None else environ
+        self._texts: list[str] | None = None
 
     def value(self, name: str) -> Json:
         """Return the value of ``name``; raises KeyError if it has none."""
@@ -44,30 +46,53 @@ class Variables:
         variable = self._declared[name]
         if variable.has_value:
             return variable.value
-        secret = self._environ.get(SECRET_PREFIX + name)
-        if secret is not None:
-            return secret
+        if variable.secret is not None and environment_name(variable.secret) in self._environ:
+            return self._environ[environment_name(variable.secret)]
         if variable.env is not None and variable.env in self._environ:
             return self._environ[variable.env]
         if variable.has_default:
             return variable.default
-        raise KeyError(name)
+        raise KeyError(name) if variable.secret is None else SecretMissing(variable.secret)
 
     def secrets(self) -> list[str]:
         """Return the texts that must not be shown, longest first."""
-        found = set()
+        if self._texts is None:
+            found: set[str] = set()
+            for value in self._secret_values():
+                # Logs and quotes have one line at a time of a key that has several.
+                for text in (value, *value.splitlines()):
+                    if len(text) >= _SHORTEST_MASKED:
+                        found |= _spellings(text)
+            self._texts = sorted(found, key=len, reverse=True)
+        return self._texts
+
+    def _secret_values(self) -> Iterator[str]:
+        """Yield the secret variables' values, and those that stores and classes name."""
+        for name, value in self._environ.items():
+            if name.startswith(SECRET_PREFIX) or name == TOKEN:
+                yield value
         for variable in self._declared.values():
             if variable.is_secret or variable.secret is not None:
                 try:
-                    value = self.value(variable.name)
+                    known = self.value(variable.name)
                 except KeyError:
                     continue
-                if isinstance(value, str) and len(value) >= _SHORTEST_MASKED:
-                    found.update(_spellings(value))
-        token = self._environ.get(TOKEN, "")
-        if len(token) >= _SHORTEST_MASKED:
-            found.update(_spellings(token))
-        return sorted(found, key=len, reverse=True)
+                if isinstance(known, str):
+                    yield known
+
+    def refuse_secrets(self, value: Json, what: str) -> None:
+        """Raise FlowError ``SECRET_IN_OUTPUT`` if ``value``, which is kept, holds a secret."""
+        secrets = [one for one in self._secret_values() if len(one) >= SHORTEST_REFUSED]
+        if not secrets:
+            return
+        text = json.dumps(value, ensure_ascii=False)
+        if any(json.dumps(secret, ensure_ascii=False)[1:-1] in text for secret in secrets):
+            raise final_error(
+                "SECRET_IN_OUTPUT",
+                f"{what} holds the value of a secret, and results are kept and shown; "
+                "hand the secret to the step that needs it by its variable",
+                type="SecretInOutput",
+            )
 
     def masked(self, error: ErrorInfo) -> ErrorInfo:
         """Return ``error`` without secrets."""

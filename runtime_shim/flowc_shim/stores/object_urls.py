@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from obstore.exceptions import BaseError
-from obstore.store import S3Store, from_url
+from obstore.store import AzureStore, GCSStore, S3Store
 
 from flowc_shim.stores.objects import ObjectsStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
@@ -27,6 +27,9 @@ S3_OPTIONS = (
     "allow_http",
 )
 """Options of an ``s3://`` store; what is not given comes from the environment (``AWS_…``)."""
+
+AZURE_OPTIONS = ("endpoint", "account_name", "account_key", "allow_http")
+GOOGLE_OPTIONS = ("endpoint", "service_account_key", "allow_http")
 
 _CLIENT: ClientConfig = {
     "connect_timeout": timedelta(seconds=5),
@@ -42,39 +45,59 @@ def open_s3(url: str, options: Mapping[str, str]) -> ObjectsStore:
     Raises ValueError for unknown options, and for an endpoint without TLS that is neither this
     machine nor allowed by ``allow_http: true`` (or ``AWS_ALLOW_HTTP``).
     """
-    unknown = sorted(set(options) - set(S3_OPTIONS))
-    if unknown:
-        raise ValueError(f"{url}: unknown options {', '.join(unknown)}; known: {S3_OPTIONS}")
-    parts = urlsplit(url)
-    if not parts.netloc:
-        raise ValueError(f"{url}: names no bucket; written s3://bucket/prefix")
-    config: Any = {k: v for k, v in options.items() if k != "allow_http"}
-    client = _CLIENT.copy()
     endpoint = options.get("endpoint") or _endpoint_of_environment()
+    config = _known(url, options, S3_OPTIONS)
     if endpoint:
         config["endpoint"] = endpoint
+    return _open(url, S3Store, config, _client(url, endpoint, options))
+
+
+def open_azure(url: str, options: Mapping[str, str]) -> ObjectsStore:
+    """Open ``az://container/prefix``, in an account of Azure's or at ``endpoint``.
+
+    Raises ValueError as :func:`open_s3` does, and if neither options nor environment
+    (``AZURE_STORAGE_ACCOUNT_NAME``) name an account.
+    """
+    config = _known(url, options, AZURE_OPTIONS)
+    return _open(url, AzureStore, config, _client(url, options.get("endpoint"), options))
+
+
+def open_google(url: str, options: Mapping[str, str]) -> ObjectsStore:
+    """Open ``gs://bucket/prefix``; raises ValueError as :func:`open_s3` does."""
+    endpoint = options.get("endpoint")
+    config = _known(url, options, GOOGLE_OPTIONS)
+    if config.pop("endpoint", None):
+        config["base_url"] = endpoint
+    return _open(url, GCSStore, config, _client(url, endpoint, options))
+
+
+def _known(url: str, options: Mapping[str, str], known: Sequence[str]) -> dict[str, Any]:
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(f"{url}: unknown options {', '.join(unknown)}; known: {tuple(known)}")
+    return {name: value for name, value in options.items() if name != "allow_http"}
+
+
+def _client(url: str, endpoint: str | None, options: Mapping[str, str]) -> ClientConfig:
+    client = _CLIENT.copy()
+    if endpoint:
         client["allow_http"] = _http_allowed(endpoint, options)
         if endpoint.startswith("http:") and not client["allow_http"]:
             raise ValueError(f"{url}: {endpoint} has no TLS; if that is meant: allow_http: true")
+    return client
+
+
+def _open(url: str, kind: Any, config: dict[str, Any], client: ClientConfig) -> ObjectsStore:
+    parts = urlsplit(url)
+    if not parts.netloc:
+        raise ValueError(f"{url}: names no bucket; written {parts.scheme}://bucket/prefix")
     prefix = parts.path.strip("/") or None
 
     def connect(retries: RetryConfig) -> ObjectStore:
-        return S3Store(
+        opened: ObjectStore = kind(
             parts.netloc, prefix=prefix, config=config, client_options=client, retry_config=retries
         )
-
-    return _two_clients(url, connect)
-
-
-def open_other(url: str, options: Mapping[str, str]) -> ObjectsStore:
-    """Open ``gs://bucket/prefix`` or ``az://container/prefix``; options are obstore's own.
-
-    Raises ValueError if obstore does not understand them.
-    """
-
-    def connect(retries: RetryConfig) -> ObjectStore:
-        config: Any = dict(options) or None
-        return from_url(url, config=config, client_options=_CLIENT, retry_config=retries)
+        return opened
 
     return _two_clients(url, connect)
 

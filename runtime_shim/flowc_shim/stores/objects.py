@@ -45,6 +45,11 @@ class ObjectsStore:
         self._pool: ThreadPoolExecutor | None = None
         self._pool_lock = threading.Lock()
 
+    @property
+    def client(self) -> ObjectStore:
+        """The client that repeats requests: for files, which are written by their content."""
+        return self._reads
+
     def create(self, key: str, body: bytes) -> bool:
         """Write ``body`` if ``key`` is absent; raises StoreUnavailable.
 

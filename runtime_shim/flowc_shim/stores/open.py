@@ -63,11 +63,18 @@ def _postgres(url: str, options: Mapping[str, str]) -> StateStore:
     return PostgresStore(url, options)
 
 
-def _other_bucket(url: str, options: Mapping[str, str]) -> StateStore:
+def _azure(url: str, options: Mapping[str, str]) -> StateStore:
     _need_obstore(url)
-    from flowc_shim.stores.object_urls import open_other
+    from flowc_shim.stores.object_urls import open_azure
 
-    return open_other(url, options)
+    return open_azure(url, options)
+
+
+def _google(url: str, options: Mapping[str, str]) -> StateStore:
+    _need_obstore(url)
+    from flowc_shim.stores.object_urls import open_google
+
+    return open_google(url, options)
 
 
 _OPENERS: dict[str, Opener] = {
@@ -75,8 +82,8 @@ _OPENERS: dict[str, Opener] = {
     "memory": _memory,
     "file": _folder,
     "s3": _s3,
-    "gs": _other_bucket,
-    "az": _other_bucket,
+    "gs": _google,
+    "az": _azure,
     "postgresql": _postgres,
     "postgres": _postgres,
 }

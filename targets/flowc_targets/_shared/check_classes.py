@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
 
@@ -79,18 +79,3 @@ def _check_class(
             secondary=secondary,
             hint="add `blob_api: {token: {secret: name}}` to the stack",
         )
-    if _holds_secret(cls.config):
-        diagnostics.report(
-            codes.SECRET_ON_TARGET,
-            f"class `{cls.name}` has a secret in its configuration, "
-            f"which {units} are not given yet",
-            cls.span,
-            secondary=secondary,
-            hint="pass it to the step as a secret variable",
-        )
-
-
-def _holds_secret(value: Any) -> bool:
-    if isinstance(value, dict):
-        return set(value) == {"secret"} or any(map(_holds_secret, value.values()))
-    return isinstance(value, list) and any(map(_holds_secret, value))

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from flowc.diagnostics import Diagnostics, Span, codes
+from flowc.diagnostics import Diagnostics, codes
+from flowc_targets._shared.check_artifacts import check_artifacts
 from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_store import check_shared_store
+from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.argo.check_profile import check_profile
 from flowc_targets.argo.check_sizes import check_sizes
 from flowc_targets.argo.classes.check import check_deployed
-from flowc_targets.argo.pods import secret_options, store_secret_variable
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
 
-_ENVIRONMENT_NAME = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -30,6 +30,9 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     _check_profiles(compilation, diagnostics)
     _check_ids(compilation, diagnostics)
     _check_variables(compilation, diagnostics)
+    rule = "lower-case letters, digits, hyphens and dots"
+    check_secrets(compilation, diagnostics, _OBJECT_NAME, rule, "a Kubernetes Secret")
+    check_artifacts(compilation, diagnostics, "pods")
     if len(diagnostics.found) == before:
         check_sizes(compilation, diagnostics)
 
@@ -43,23 +46,8 @@ def _check_stack(compilation: Compilation, diagnostics: Diagnostics) -> None:
             stack.span,
             hint="lower-case letters, digits and hyphens, at most 63",
         )
-    if stack.blob_api is not None:
-        _check_secret_name(stack.blob_api.token, "`blob_api`", stack.blob_api.span, diagnostics)
-    store = stack.state_store
-    hint = "share an object store: `state_store: s3://bucket/prefix`"
-    usable = check_shared_store(stack, diagnostics, units="pods", hint=hint)
-    if store is None or not usable:
-        return
-    scheme = store.url.partition(":")[0]
-    for option, secret in secret_options(store).items():
-        _check_secret_name(secret, f"`{option}`", store.span, diagnostics)
-        if store_secret_variable(store, option) is None:
-            diagnostics.report(
-                codes.SECRET_ON_TARGET,
-                f"`{option}` of a `{scheme}:` store cannot be a secret on Argo",
-                store.span,
-                hint="write it as a plain text",
-            )
+    hint = "share an object store: `state_store: s3://bucket/prefix`, or `postgresql://…`"
+    check_shared_store(stack, diagnostics, units="pods", hint=hint)
 
 
 def _check_profiles(compilation: Compilation, diagnostics: Diagnostics) -> None:
@@ -86,32 +74,10 @@ def _check_ids(compilation: Compilation, diagnostics: Diagnostics) -> None:
 
 def _check_variables(compilation: Compilation, diagnostics: Diagnostics) -> None:
     spans = {variable.name: variable.span for variable in compilation.program.variables}
-    for variable in compilation.plan.variables:
-        span = spans.get(variable.name)
-        if variable.secret is not None:
-            _check_secret_name(variable.secret, f"`{variable.name}`", span, diagnostics)
-            if not _ENVIRONMENT_NAME.fullmatch(variable.name):
-                diagnostics.report(
-                    codes.TARGET_NAME,
-                    f"`{variable.name}` cannot be part of the name of an environment variable",
-                    span,
-                    hint="letters, digits, `_`, `-` and `.` only",
-                )
-        elif variable.name in compilation.placement.secrets:
-            diagnostics.report(
-                codes.SECRET_ON_TARGET,
-                f"secret variable `{variable.name}` has a plain value, "
-                "which only the local target accepts",
-                span,
-                hint="write `{secret: name}` in the environment or stack",
-            )
-
-
-def _check_secret_name(name: str, what: str, span: Span | None, diagnostics: Diagnostics) -> None:
-    if not _OBJECT_NAME.fullmatch(name):
+    for name in compilation.placement.secrets:
         diagnostics.report(
-            codes.TARGET_NAME,
-            f"the secret of {what}, `{name}`, is no name of a Kubernetes Secret",
-            span,
-            hint="lower-case letters, digits, hyphens and dots",
+            codes.SECRET_ON_TARGET,
+            f"secret variable `{name}` has a plain value, which only the local target accepts",
+            spans.get(name),
+            hint="write `{secret: name}` in the environment or stack",
         )

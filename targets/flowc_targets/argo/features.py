@@ -53,7 +53,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     ),
     "trigger-values": lowered("a parameter of the Workflow, read by the shim"),
     "triggers": lowered("a CronWorkflow each; its time is given to the shim as a parameter"),
-    "artifacts": refused("not built yet"),
+    "artifacts": lowered("the pod copies files in and out; between steps go references"),
     "sub-flows": lowered("templates of the same object, one more level of nesting"),
     "detached": refused("not built yet"),
     "waits": refused("not built yet"),

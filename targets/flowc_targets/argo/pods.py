@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim import __version__
+from flowc_shim.contract.secrets import environment_name, named_secret
+from flowc_targets._shared.secrets import secret_environment
 from flowc_targets.argo.classes.blob_names import blob_environment
 from flowc_targets.argo.secret_variables import secret_variable
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from flowc.source.model import Needs
     from flowc.source.stack_model import Profile, Stack, StoreSpec
     from flowc.target import Compilation
-    from flowc_shim.contract.json_types import Json
 
 DEFAULT_IMAGE = f"ghcr.io/flowc-dev/flowc-unit:{__version__}"
 PLAN_FOLDER = "/flowc/plan"
@@ -29,19 +30,6 @@ WAITING = {"requests": {"cpu": "50m", "memory": "128Mi"}}
 USER = 8737
 """Argo's own non-root user: the default executor image would run as root, and refuse to start
 under ``runAsNonRoot`` without a number."""
-
-_STORE_SECRETS = {
-    ("s3", "access_key_id"): "AWS_ACCESS_KEY_ID",
-    ("s3", "secret_access_key"): "AWS_SECRET_ACCESS_KEY",
-    ("s3", "session_token"): "AWS_SESSION_TOKEN",
-    ("gs", "service_account_key"): "GOOGLE_SERVICE_ACCOUNT_KEY",
-    ("az", "account_key"): "AZURE_STORAGE_ACCOUNT_KEY",
-    ("postgresql", "user"): "PGUSER",
-    ("postgresql", "password"): "PGPASSWORD",
-    ("postgres", "user"): "PGUSER",
-    ("postgres", "password"): "PGPASSWORD",
-}
-"""Environment variables in which a store's client finds what the manifest must not hold."""
 
 Document = dict[str, Any]
 
@@ -57,28 +45,25 @@ class PodSettings:
 
 
 def pod_settings(compilation: Compilation) -> PodSettings:
-    """Return what the pods of ``compilation`` have in common.
-
-    Every pod gets every secret variable: a shim masks their values in whatever it records, and it
-    may have to evaluate the defaults and conditions of any step that it settles.
-    """
+    """Return what the pods of ``compilation`` have in common."""
     stack = compilation.placement.stack
     environment: list[Document] = [
         {"name": "FLOWC_PLAN", "value": PLAN_FILE},
         {"name": "FLOWC_STORE", "value": "{{workflow.parameters.store}}"},
     ]
-    if stack.state_store is not None:
-        if plain_options(stack.state_store):
-            value = "{{workflow.parameters.store-options}}"
-            environment.append({"name": "FLOWC_STORE_OPTIONS", "value": value})
-        environment += store_secrets(stack.state_store)
+    if stack.state_store is not None and stack.state_store.options:
+        value = "{{workflow.parameters.store-options}}"
+        environment.append({"name": "FLOWC_STORE_OPTIONS", "value": value})
+    if stack.artifact_store is not None:
+        options = options_text(stack.artifact_store)
+        environment.append({"name": "FLOWC_ARTIFACTS", "value": stack.artifact_store.url})
+        environment.append({"name": "FLOWC_ARTIFACT_OPTIONS", "value": options})
     environment += blob_environment(compilation)
     environment.append({"name": "FLOWC_RUN_NAME", "value": "{{workflow.name}}"})
     environment.append({"name": "FLOWC_DEPLOYMENT", "value": f"argo/{compilation.name}"})
     environment += [
-        secret_variable(f"FLOWC_SECRET_{variable.name}", variable.secret)
-        for variable in compilation.plan.variables
-        if variable.secret is not None
+        secret_variable(variable, name)
+        for variable, name in secret_environment(compilation).items()
     ]
     plan = compilation.plan
     timed = plan.timeout is not None
@@ -98,32 +83,10 @@ def image_of(image: str, stack: Stack) -> str:
     return f"{stack.registry.rstrip('/')}/{image}"
 
 
-def plain_options(store: StoreSpec) -> dict[str, Json]:
-    """Return the options of a store that are no secrets."""
-    return {name: value for name, value in store.options.items() if not isinstance(value, dict)}
-
-
-def secret_options(store: StoreSpec) -> dict[str, str]:
-    """Return option → name of the Kubernetes Secret."""
-    return {
-        name: str(value.get("secret"))
-        for name, value in store.options.items()
-        if isinstance(value, dict)
-    }
-
-
-def store_secret_variable(store: StoreSpec, option: str) -> str | None:
-    """Return the environment variable for a secret option, None if there is none."""
-    return _STORE_SECRETS.get((store.url.partition(":")[0], option))
-
-
 def store_secrets(store: StoreSpec) -> list[Document]:
     """Return the environment variables with the secrets of a store."""
-    return [
-        secret_variable(variable, secret)
-        for option, secret in secret_options(store).items()
-        if (variable := store_secret_variable(store, option)) is not None
-    ]
+    names = filter(None, map(named_secret, store.options.values()))
+    return [secret_variable(environment_name(name), name) for name in names]
 
 
 def container(
@@ -241,7 +204,11 @@ def store_parameters(compilation: Compilation) -> list[Document]:
     if store is None:
         return []
     parameters = [{"name": "store", "value": store.url}]
-    if plain_options(store):
-        options = json.dumps(plain_options(store), sort_keys=True)
-        parameters.append({"name": "store-options", "value": options})
+    if store.options:
+        parameters.append({"name": "store-options", "value": options_text(store)})
     return parameters
+
+
+def options_text(store: StoreSpec) -> str:
+    """Return the options of a store as the shim reads them: secrets by their names."""
+    return json.dumps(dict(store.options), sort_keys=True)

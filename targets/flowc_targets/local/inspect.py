@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from flowc_shim.components.log_mask import MASK
 from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.errors import FlowError
 from flowc_shim.contract.plan import FINALLY, ROOT, Plan, PlanCall
@@ -13,7 +14,7 @@ from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import load_plan
 from flowc_shim.runner.runtime import Runtime
-from flowc_shim.runner.variables import MASK, Variables
+from flowc_shim.runner.variables import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets as random_names
 import tempfile
 import threading
@@ -11,10 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+from flowc_shim.artifacts.places import beside_state
 from flowc_shim.blob_api.command import StoreBlobs
 from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.plan import FINALLY, ROOT
+from flowc_shim.contract.secrets import revealed
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finish import begin_run
 from flowc_shim.runner.journal import Journal, new_writer
@@ -67,9 +71,21 @@ def store_url(compilation: Compilation) -> str:
     return spec.url if spec is not None else DEFAULT_STORE
 
 
-def _store_options(compilation: Compilation) -> dict[str, str]:
+def _store_options(compilation: Compilation) -> Mapping[str, Json]:
+    """Return the options of the state store; secrets by their names."""
     spec = compilation.placement.stack.state_store
-    return {} if spec is None else {k: str(v) for k, v in spec.options.items()}
+    return {} if spec is None else spec.options
+
+
+def artifact_store(compilation: Compilation, state_url: str) -> tuple[str, Mapping[str, str]]:
+    """Return URL and options of where files are kept: the stack's place, else beside the state."""
+    stack = compilation.placement.stack
+    if stack.artifact_store is not None:
+        return stack.artifact_store.url, revealed(stack.artifact_store.options, os.environ)
+    beside = beside_state(state_url)
+    if beside is not None:
+        return beside, revealed(_store_options(compilation), os.environ)
+    return f"file://{quote(str(Path('.flowc/artifacts').absolute()))}", {}
 
 
 @dataclass
@@ -113,6 +129,7 @@ class LocalSession:
             run_name=run,
             deployment=f"local/{self.compilation.name}",
             hold_waits=NEVER_HANDED_BACK,
+            artifact_store=artifact_store(self.compilation, self.store.url),
             shares_blobs=self.blob_url is not None,
         )
         header: dict[str, Json] = {
@@ -179,11 +196,13 @@ class LocalSession:
         environ = {
             "FLOWC_PLAN": str(plan),
             "FLOWC_STORE": self.store.url,
-            "FLOWC_STORE_OPTIONS": json.dumps(_store_options(self.compilation)),
+            "FLOWC_STORE_OPTIONS": json.dumps(dict(_store_options(self.compilation))),
             "FLOWC_RUN_NAME": run,
             "FLOWC_VARIABLES": json.dumps(dict(self.overrides)),
             "FLOWC_WORKING_DIRECTORY": working_directory(self.compilation),
         }
+        url, options = artifact_store(self.compilation, self.store.url)
+        environ |= {"FLOWC_ARTIFACTS": url, "FLOWC_ARTIFACT_OPTIONS": json.dumps(dict(options))}
         if self.blob_url is not None:
             environ["FLOWC_BLOB_API"] = self.blob_url
         return environ
@@ -248,11 +267,11 @@ def open_session(
         store.close()
 
 
-def _opened(url: str, options: Mapping[str, str]) -> StateStore:
+def _opened(url: str, options: Mapping[str, Json]) -> StateStore:
     _make_folder(url)
     try:
-        return open_store(url, options)
-    except ValueError as error:  # an extra that is not installed, for instance
+        return open_store(url, revealed(options, os.environ))
+    except ValueError as error:  # an extra that is not installed, a secret without value
         raise StoreUnavailable(str(error)) from error
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Severity, Span, codes
+from flowc_targets._shared.check_artifacts import check_artifacts
 from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_store import check_shared_store
+from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.step_functions.check_sizes import check_sizes
 from flowc_targets.step_functions.compute import BATCH, ECS, TIME, Compute, beyond_lambda
 from flowc_targets.step_functions.fargate import beyond_fargate, rounded_up
@@ -15,6 +18,12 @@ from flowc_targets.step_functions.notes import note_waits
 if TYPE_CHECKING:
     from flowc.ir.layout import Unit
     from flowc.target import Compilation
+
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}|ssm:/?[A-Za-z0-9/_.-]{1,1011}")
+_NAMES_ON_AWS = (
+    "a name in Secrets Manager has letters, digits and `/_+=.@-`; "
+    "a parameter in SSM is written `ssm:/path`"
+)
 
 MAX_DEFINED = 20
 """Problems of one kind that are shown; the rest is counted."""
@@ -25,6 +34,8 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     before = _errors(diagnostics)
     _check_store(compilation, diagnostics)
     check_classes(compilation, diagnostics, units="functions and jobs", one="function")
+    check_secrets(compilation, diagnostics, _SECRET_NAME, _NAMES_ON_AWS, "a secret on AWS")
+    check_artifacts(compilation, diagnostics, "functions and jobs")
     compute = Compute.of(compilation)
     for unit in compilation.layout.units.values():
         _check_unit(unit, compute, diagnostics)
@@ -47,19 +58,8 @@ def _check_store(compilation: Compilation, diagnostics: Diagnostics) -> None:
             stack.blob_api.span,
             hint="let `flowc-shim blob-api` run somewhere, and give its `url`",
         )
-    store = stack.state_store
     hint = "share a bucket: `state_store: s3://bucket/prefix`"
     check_shared_store(stack, diagnostics, units="functions", hint=hint)
-    if store is None:
-        return
-    for option, value in store.options.items():
-        if isinstance(value, dict):
-            diagnostics.report(
-                codes.SECRET_ON_TARGET,
-                f"`{option}` of the state store cannot be a secret on Step Functions",
-                store.span,
-                hint="leave it out: the role of functions and jobs gives access to a bucket",
-            )
 
 
 def _check_unit(unit: Unit, compute: Compute, diagnostics: Diagnostics) -> None:

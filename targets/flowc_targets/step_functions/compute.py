@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc.source.model import Needs
+from flowc_shim.aws_secrets import AWS_SECRETS
 from flowc_shim.blob_api.address import TOKEN, URL
 from flowc_targets._shared.names import object_name
+from flowc_targets._shared.secrets import secret_environment
 from flowc_targets.step_functions.fargate import DISK_GIB, Size, fargate_size
 from flowc_targets.step_functions.limits import (
     LAMBDA_DISK_MB,
@@ -50,7 +52,6 @@ HANDLER = ("python", "-m", "awslambdaric", "flowc_shim.aws_lambda.handle")
 """The image's command as a function (https://docs.aws.amazon.com/lambda/latest/dg/python-image.html);
 as a job it is ``flowc-shim``."""
 
-SECRET_PREFIX = "FLOWC_SECRET_"  # noqa: S105 (the name of a variable, not a secret)
 
 DEFAULT_QUEUE = "flowc"
 """The Batch job queue of units whose profile names none."""
@@ -203,12 +204,16 @@ def _environment(compilation: Compilation) -> dict[str, str]:
     }
     if store and store.options:
         found["FLOWC_STORE_OPTIONS"] = json.dumps(dict(store.options), sort_keys=True)
+    files = compilation.placement.stack.artifact_store
+    if files is not None:
+        found["FLOWC_ARTIFACTS"] = files.url
+        found["FLOWC_ARTIFACT_OPTIONS"] = json.dumps(dict(files.options), sort_keys=True)
     blobs = compilation.placement.stack.blob_api
     if blobs is not None and blobs.url is not None:
         found[URL] = blobs.url
     secrets = secret_names(compilation)
     if secrets:
-        found["FLOWC_AWS_SECRETS"] = json.dumps(secrets, sort_keys=True)
+        found[AWS_SECRETS] = json.dumps(secrets, sort_keys=True)
     return found
 
 
@@ -218,12 +223,8 @@ def deployment_of(name: str) -> str:
 
 
 def secret_names(compilation: Compilation) -> dict[str, str]:
-    """Return environment variable → name in Secrets Manager."""
-    found = {
-        f"{SECRET_PREFIX}{variable.name}": variable.secret
-        for variable in compilation.plan.variables
-        if variable.secret is not None
-    }
+    """Return environment variable → name in Secrets Manager, or in SSM behind ``ssm:``."""
+    found = secret_environment(compilation)
     endpoint = compilation.placement.stack.blob_api
     return found if endpoint is None else {**found, TOKEN: endpoint.token}
 

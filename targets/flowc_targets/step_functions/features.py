@@ -16,7 +16,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "data": lowered("evaluated by the shim; the machine sees references only"),
     "expressions": lowered("evaluated by the shim"),
     "variables": lowered("values are part of the plan"),
-    "secrets": lowered("names in Secrets Manager, mapped to environment variables"),
+    "secrets": lowered("Secrets Manager, or SSM as `ssm:/path`; fetched by the functions and jobs"),
     "laziness": lowered("a unit that is not needed starts, looks and ends; jobs are asked about"),
     "needs": lowered("sequences and parallel branches; what waits for more is noted"),
     "when": lowered("decided by the shim; a Batch job is not even submitted"),
@@ -55,7 +55,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "triggers": lowered(
         "EventBridge Scheduler; two schedules where both fields of days are set, one run per time"
     ),
-    "artifacts": refused("not built yet"),
+    "artifacts": lowered("the function or job copies files; between steps go references"),
     "sub-flows": lowered("states of the same machine: an inline Map of one pass"),
     "detached": refused("not built yet"),
     "waits": refused("not built yet"),

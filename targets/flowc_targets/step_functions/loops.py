@@ -43,9 +43,14 @@ class Bucket:
     @staticmethod
     def of(store: StoreSpec | None) -> Bucket | None:
         """Return the bucket of ``store``, None if it is not in S3."""
-        if store is None or not store.url.startswith("s3://"):
+        return None if store is None else Bucket.at(store.url)
+
+    @staticmethod
+    def at(url: str | None) -> Bucket | None:
+        """Return the bucket and prefix of ``url``, None if it is not in S3."""
+        if url is None or not url.startswith("s3://"):
             return None
-        parts = urlsplit(store.url)
+        parts = urlsplit(url)
         prefix = parts.path.strip("/")
         return Bucket(parts.netloc, f"{prefix}/" if prefix else "")
 

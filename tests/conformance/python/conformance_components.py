@@ -127,3 +127,27 @@ def hungry(value: dict[str, Any]) -> Any:
 def count_calls(value: dict[str, Any]) -> int:
     """Give how often it was called under this name, this call included."""
     return _turn(value)
+
+
+def write_file(value: dict[str, Any], context: Any) -> Any:
+    """Write ``text`` to file ``name`` and give it back by reference."""
+    path = Path(context.files_out, value["name"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(value["text"], encoding="utf-8")
+    return {"file": {"$artifact": value["name"]}}
+
+
+def read_file(value: dict[str, Any]) -> Any:
+    """Give the text of a file that came by reference."""
+    return Path(value["path"]).read_text(encoding="utf-8")
+
+
+def read_files(value: list[dict[str, Any]]) -> Any:
+    """Give the texts of several files."""
+    return [read_file(one["file"]) for one in value]
+
+
+def lose_file(value: Any, context: Any) -> Any:
+    """Write a file and say nothing of it."""
+    Path(context.files_out, "x").touch()
+    return value

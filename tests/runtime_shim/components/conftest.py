@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowc_shim.artifacts.staging import Artifacts
 from flowc_shim.blob_api.backend import MemoryBlobs
 from flowc_shim.blob_api.server import BlobServer, serve
 from flowc_shim.components.api import Call
@@ -36,6 +37,7 @@ class Host:
             "outcome": "success",
             "result": item,
         }
+        self.files = Artifacts(None, {}, "runs/r", frozenset)
         self.runs: list[tuple[Any, list[Any], int | None, Any]] = []
 
     def put_blob(self, data: Any, blob_type: str) -> str:
@@ -46,6 +48,12 @@ class Host:
             return self.blobs.get(blob_id)
         except KeyError:
             raise final_error("BLOB_NOT_FOUND", f"no blob {blob_id}") from None
+
+    def bring_in(self, value: Any, folder: Path, seen_at: str) -> Any:
+        return self.files.bring_in(value, folder, seen_at)
+
+    def take_out(self, output: Any, folder: Path) -> Any:
+        return self.files.take_out(output, folder)
 
     def run_flow(
         self, flow: Any, inputs: list[Any], max_concurrency: int | None, overrides: Any = None

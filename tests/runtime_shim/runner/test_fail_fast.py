@@ -108,6 +108,7 @@ def test_a_store_that_is_away_does_not_end_the_watch(monkeypatch: pytest.MonkeyP
     thread = threading.Thread(target=world.run, args=("slow",))
     thread.start()
     while not asked:
+        assert thread.is_alive(), "nobody looked"
         time.sleep(0.01)
     world.run("bad")
     thread.join(timeout=10)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.servers import gcs_stand_in
+from tests.servers.azurite import CONTAINER, azurite
+from tests.servers.gcs_stand_in import google
 from tests.servers.postgres_server import PASSWORD, PostgresServer
 
 from flowc_shim.stores.open import open_store
@@ -17,7 +21,10 @@ if TYPE_CHECKING:
 
     from flowc_shim.stores.api import StateStore
 
-FIXTURES = {"s3": "s3", "postgresql": "postgres"}
+EMULATED = ["azure"] if os.environ.get("FLOWC_OBJECTS") else []
+"""Stores whose emulator is a large download: `make test-objects`."""
+
+FIXTURES = {"azure": "azure", "google": "google", "s3": "s3", "postgresql": "postgres"}
 _numbers = itertools.count()
 
 
@@ -57,13 +64,35 @@ def s3_place(s3: S3Server) -> Place:
     return Place(f"s3://{BUCKET}/test/{next(_numbers)}", s3.options)
 
 
+@pytest.fixture(scope="session")
+def azure_options() -> Iterator[dict[str, str]]:
+    with azurite() as options:
+        yield options
+
+
+@pytest.fixture
+def azure_place(azure_options: dict[str, str]) -> Place:
+    return Place(f"az://{CONTAINER}/test/{next(_numbers)}", azure_options)
+
+
+@pytest.fixture(scope="session")
+def google_options() -> Iterator[dict[str, str]]:
+    with google() as options:
+        yield options
+
+
+@pytest.fixture
+def google_place(google_options: dict[str, str]) -> Place:
+    return Place(f"gs://{gcs_stand_in.BUCKET}/test/{next(_numbers)}", google_options)
+
+
 @pytest.fixture
 def postgres_place(postgres_server: PostgresServer) -> Place:
     schema = f"test_{next(_numbers)}"
     return Place(postgres_server.url, {"password": PASSWORD, "schema": schema})
 
 
-@pytest.fixture(params=["sqlite", "file", "s3", "postgresql"])
+@pytest.fixture(params=["sqlite", "file", "s3", "google", "postgresql", *EMULATED])
 def shared_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A store that several processes can share."""
     if request.param == "sqlite":
@@ -74,7 +103,7 @@ def shared_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return place
 
 
-@pytest.fixture(params=["sqlite", "memory", "file", "s3", "postgresql"])
+@pytest.fixture(params=["sqlite", "memory", "file", "s3", "google", "postgresql", *EMULATED])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
     if request.param == "sqlite":
         place = Place(f"sqlite:///{tmp_path}/state.db")

@@ -60,9 +60,15 @@ def test_no_store_at_all() -> None:
         ("{type: container, components: {/f: {image: 'x:1'}}}", "FC501", "container"),
         ("{type: stepflow, command: python, args: [s.py]}", "FC501", "give its `url`"),
         (
-            "{type: command, components: {/f: {command: x, env: {K: {secret: k}}}}}",
-            "FC506",
-            "secret",
+            "{type: command, components: {/f: {command: x, env: {K: {secret: No_Name}}}}}",
+            "FC502",
+            "No_Name",
+        ),
+        (
+            "{type: command, components: {/f: {command: x, env: {K: {secret: a.b}, "
+            "L: {secret: a-b}}}}}",
+            "FC502",
+            "FLOWC_SECRET_A_B",
         ),
     ],
 )

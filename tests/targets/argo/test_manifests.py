@@ -322,8 +322,9 @@ def test_what_is_particular_of_a_unit_is_on_its_template() -> None:
         "input": "{}",
         "trigger": "null",
         "store": "s3://bucket/state",
-        "store-options": '{"allow_http": "true", "endpoint": "http://minio:9000", '
-        '"region": "eu-south-1"}',
+        "store-options": '{"access_key_id": {"secret": "minio-id"}, "allow_http": "true", '
+        '"endpoint": "http://minio:9000", "region": "eu-south-1", '
+        '"secret_access_key": {"secret": "minio-key"}}',
     }
 
 
@@ -332,9 +333,9 @@ def test_secrets_are_references_only() -> None:
     spec = template_of(files)["spec"]
     env = {e["name"]: e for e in spec["templates"][-1]["container"]["env"]}
     for name, secret in {
-        "FLOWC_SECRET_warehouse": "warehouse-url",
-        "AWS_ACCESS_KEY_ID": "minio-id",
-        "AWS_SECRET_ACCESS_KEY": "minio-key",
+        "FLOWC_SECRET_WAREHOUSE_URL": "warehouse-url",
+        "FLOWC_SECRET_MINIO_ID": "minio-id",
+        "FLOWC_SECRET_MINIO_KEY": "minio-key",
     }.items():
         assert env[name]["valueFrom"] == {"secretKeyRef": {"name": secret, "key": "value"}}
 

@@ -53,7 +53,11 @@ def test_a_secret_of_the_store() -> None:
     stack = STACK.replace(
         "s3://bucket/state", "{url: 's3://bucket/state', secret_access_key: {secret: key}}"
     )
-    assert [code for code, _, _ in found(ONE, stack)] == ["FC506"]
+    assert found(ONE, stack) == []
+    assert [code for code, _, _ in found(ONE, stack.replace("{secret: key}", "key"))] == ["FC506"]
+    bad = stack.replace("{secret: key}", "{secret: 'a key'}")
+    [(code, _, text)] = found(ONE, bad)
+    assert code == "FC502" and "ssm:/path" in text
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,7 @@ def test_a_secret_of_the_store() -> None:
     [
         ("{type: container, components: {/f: {image: a, command: [b]}}}", "FC501"),
         ("{type: stepflow, command: server}", "FC501"),
-        ("{type: command, components: {/f: {command: [b], env: {KEY: {secret: k}}}}}", "FC506"),
+        ("{type: command, components: {/f: {command: [b], env: {KEY: {secret: '?'}}}}}", "FC502"),
     ],
 )
 def test_classes(plugin: str, code: str) -> None:

@@ -255,3 +255,41 @@ def test_a_run_that_no_shim_ends_is_ended_by_its_clock(account: Account) -> None
     assert run.observed.outcomes == {
         "quick": "succeeded", "slow": "stopped", "after": "not_started",
     }  # fmt: skip
+
+
+@BOTH
+def test_secrets_are_fetched_where_they_are_needed(account: Account, stack: str) -> None:
+    manager = account.engine.client("secretsmanager")
+    if not manager.list_secrets()["SecretList"]:
+        manager.create_secret(Name="api-key", SecretString="hunter2-of-manager")
+    account.engine.client("ssm").put_parameter(
+        Name="/team/tail", Value="hunter2-of-ssm", Type="SecureString", Overwrite=True
+    )
+    flow = """
+    schemas:
+      properties:
+        variables:
+          properties:
+            key: {type: string, is_secret: true}
+            tail: {type: string, is_secret: true}
+    steps:
+      - {id: a, component: /t/echo, input: {$expr: 'size(vars.key) + size(vars.tail)'}}
+      - {id: b, component: /t/echo, input: {$variable: key},
+         onError: {action: useDefault, defaultValue: kept out}}
+    output: [{$step: a}, {$step: b}]
+    """
+    given = "variables: {key: {secret: api-key}, tail: {secret: 'ssm:/team/tail'}}\n"
+    run = account.run(flow, stack + given)
+    succeeded(run, [32, "kept out"], a="succeeded", b="defaulted")
+    assert "hunter2" not in run.result.report()
+
+
+def test_a_secret_that_is_not_there_ends_the_run(account: Account) -> None:
+    flow = """
+    schemas: {properties: {variables: {properties: {key: {type: string, is_secret: true}}}}}
+    steps: [{id: a, component: /t/echo, input: {$expr: 'size(vars.key)'}}]
+    output: {$step: a}
+    """
+    run = account.run(flow, STACK + "variables: {key: {secret: nowhere}}\n")
+    assert run.result.status == "FAILED"
+    assert "nowhere" in run.result.report()

@@ -270,13 +270,25 @@ def test_secrets_are_names() -> None:
     steps: [{id: a, component: /f, input: {$variable: key}}]
     output: {$step: a}
     """
-    stack = STACK + "variables: {key: {secret: api-key}}\n"
+    stack = STACK + "variables: {key: {secret: api-key}, other: {secret: 'ssm:/team/other'}}\n"
+    stack = stack.replace(
+        "state_store: s3://bucket/state",
+        """state_store:
+  {url: "postgresql://me@db/flowc", password: {secret: "ssm:/team/db"}}""",
+    )
     files = emitted(flow, stack)
     for function in bodies(files, "function").values():
-        named = json.loads(function["Environment"]["Variables"]["FLOWC_AWS_SECRETS"])
-        assert named == {"FLOWC_SECRET_key": "api-key"}
+        variables = function["Environment"]["Variables"]
+        assert json.loads(variables["FLOWC_AWS_SECRETS"]) == {
+            "FLOWC_SECRET_API_KEY": "api-key",
+            "FLOWC_SECRET_SSM__TEAM_DB": "ssm:/team/db",
+        }
+        assert json.loads(variables["FLOWC_STORE_OPTIONS"]) == {
+            "password": {"secret": "ssm:/team/db"}
+        }
     for role in ("orders-unit", "orders-decide", "orders-sweep"):
-        assert any("secret:api-key-??????" in str(s["Resource"]) for s in statements(files, role))
+        told = str([s["Resource"] for s in statements(files, role)])
+        assert "secret:api-key-??????" in told and "parameter/team/db" in told
 
 
 def test_roles_may_what_they_need_and_only_the_sweeper_deletes() -> None:
@@ -300,7 +312,10 @@ def test_roles_may_what_they_need_and_only_the_sweeper_deletes() -> None:
         for resource in statement["Resource"]
     ]
     own = "bucket/state/deployments/step-functions%2Forders"
-    assert put == ["bucket/state/runs/*", "bucket/state/names/*", f"{own}/runs/*", f"{own}/open/*"]
+    assert put == [
+        "bucket/state/runs/*", "bucket/state/names/*", f"{own}/runs/*", f"{own}/open/*",
+        "bucket/state/artifacts/runs/*",
+    ]  # fmt: skip
 
 
 def test_names_are_short_unique_and_the_ids() -> None:

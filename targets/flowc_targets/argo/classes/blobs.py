@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.blob_api.address import PORT, TOKEN
@@ -16,7 +15,7 @@ from flowc_targets.argo.classes.objects import (
     spread,
 )
 from flowc_targets.argo.pods import (
-    plain_options,
+    options_text,
     security_context,
     store_secrets,
     unit_image,
@@ -96,7 +95,6 @@ def _environment(endpoint: BlobApi, stack: Stack) -> list[Document]:
     store = stack.state_store
     assert store is not None  # a missing one is refused
     found: list[Document] = [{"name": "FLOWC_STORE", "value": store.url}]
-    if plain_options(store):
-        options = json.dumps(plain_options(store), sort_keys=True)
-        found.append({"name": "FLOWC_STORE_OPTIONS", "value": options})
+    if store.options:
+        found.append({"name": "FLOWC_STORE_OPTIONS", "value": options_text(store)})
     return [*found, *store_secrets(store), secret_variable(TOKEN, endpoint.token)]

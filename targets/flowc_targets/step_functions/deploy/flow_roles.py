@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowc_shim.aws_secrets import SSM
 from flowc_shim.runner.keys import deployment_prefix
+from flowc_targets._shared.check_artifacts import artifact_url, moves_files, named_files
 from flowc_targets.step_functions.compute import deployment_of
 from flowc_targets.step_functions.deploy.roles import ACCOUNT, ARN, HERE, REGION, Role, Statement
+from flowc_targets.step_functions.loops import Bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flowc_targets.step_functions.deploy.needs import Needs
 
 LAMBDA_SERVICE = "lambda.amazonaws.com"
@@ -200,9 +205,30 @@ def _store(needs: Needs) -> tuple[Statement, ...]:
                 {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
             ),
         ]
-    if needs.secrets:
+    return (*found, *_files(needs), *_secrets(needs))
+
+
+def _files(needs: Needs) -> Iterator[Statement]:
+    bucket = Bucket.at(artifact_url(needs.compilation))
+    if bucket is not None and moves_files(needs.compilation):
+        files = f"{ARN}:s3:::{bucket.name}/{bucket.prefix}runs/*"
+        yield Statement("files go in and out", ("s3:GetObject", "s3:PutObject"), (files,))
+    uris = {uri for uri, _ in named_files(needs.compilation)}
+    named = sorted(uri for uri in uris if uri.startswith("s3://"))
+    if named:
+        objects = tuple(f"{ARN}:s3:::{uri.removeprefix('s3://')}" for uri in named)
+        yield Statement("the flow names these files", ("s3:GetObject",), objects)
+
+
+def _secrets(needs: Needs) -> Iterator[Statement]:
+    paths = [name.removeprefix(SSM) for name in needs.secrets if name.startswith(SSM)]
+    names = [name for name in needs.secrets if not name.startswith(SSM)]
+    reason = "secrets are read when a unit starts"
+    if names:
         # Secrets Manager appends a hyphen and six characters to the name.
-        arns = (f"{ARN}:secretsmanager:{HERE}:secret:{name}-??????" for name in needs.secrets)
-        reason = "secret variables are read when a unit starts"
-        found.append(Statement(reason, ("secretsmanager:GetSecretValue",), tuple(arns)))
-    return tuple(found)
+        arns = tuple(f"{ARN}:secretsmanager:{HERE}:secret:{name}-??????" for name in names)
+        yield Statement(reason, ("secretsmanager:GetSecretValue",), arns)
+    if paths:
+        # A path begins with a slash that is the ARN's as well.
+        arns = tuple(f"{ARN}:ssm:{HERE}:parameter/{path.lstrip('/')}" for path in paths)
+        yield Statement(reason, ("ssm:GetParameter",), arns)

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.provider import DeployError, Problem
+from flowc_shim.aws_secrets import AWS_SECRETS, SSM
 from flowc_targets.step_functions.compute import IMAGE_PARAMETER
 from flowc_targets.step_functions.deploy import objects as kinds
 from flowc_targets.step_functions.deploy.cloud import GONE, Refused
@@ -165,19 +166,34 @@ def _secrets(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
     for one in desired:
         if one.ref.kind == kinds.FUNCTION:
             body: Any = one.body
-            named = body["Environment"]["Variables"].get("FLOWC_AWS_SECRETS", "{}")
+            named = body["Environment"]["Variables"].get(AWS_SECRETS, "{}")
             names.update(json.loads(named).values())
     for name in sorted(names):
         try:
-            cloud.call("secretsmanager", "describe_secret", SecretId=name)
+            _look_up(cloud, name)
         except Refused as error:
-            if error.code in GONE:
-                yield Problem(
-                    f"there is no secret `{name}` in Secrets Manager",
-                    f"`aws secretsmanager create-secret --name {name} --secret-string …`",
-                )
+            if error.code in (*GONE, "ParameterNotFound"):
+                yield _missing(name)
             else:
                 yield Problem(f"secret `{name}` cannot be looked up: {error}", error.fix)
+
+
+def _look_up(cloud: Cloud, name: str) -> None:
+    if name.startswith(SSM):
+        cloud.call("ssm", "get_parameter", Name=name.removeprefix(SSM))
+    else:
+        cloud.call("secretsmanager", "describe_secret", SecretId=name)
+
+
+def _missing(name: str) -> Problem:
+    if name.startswith(SSM):
+        path = name.removeprefix(SSM)
+        put = f"`aws ssm put-parameter --type SecureString --name {path} --value …`"
+        return Problem(f"there is no parameter `{path}` in SSM", put)
+    return Problem(
+        f"there is no secret `{name}` in Secrets Manager",
+        f"`aws secretsmanager create-secret --name {name} --secret-string …`",
+    )
 
 
 def _permissions(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:

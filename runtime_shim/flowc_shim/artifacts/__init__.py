@@ -1,0 +1,1 @@
+"""Files of a run: kept in the artifact store, handed on by reference."""
