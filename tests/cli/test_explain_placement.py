@@ -72,3 +72,17 @@ def test_on_argo(flowc: Any, write: Any) -> None:
         "on nodes with accelerator=v100; profile `v100`",
         "served": "pod with cpu 50m, memory 128Mi; it waits for class `s` at http://servers:8080",
     }
+
+
+def test_on_aws_with_a_network_for_tasks(flowc: Any, write: Any) -> None:
+    stack = STACK.replace("    target: step-functions\n", "    target: step-functions\n" + ECS)
+    write(flow_yaml=FLOW, stack_yaml=stack)
+    ran = flowc("build", "flow.yaml", "--target", "step-functions", "--explain-placement")
+    assert ran.code == 0, ran.err
+    found = explained(ran.out)
+    assert found["small"] == SMALL
+    assert found["big"].startswith("ECS on Fargate, 8 vCPU, 32768 MiB; it asks for 32768 MB")
+    assert found["gpu"].startswith("Batch, queue gpus")
+
+
+ECS = "    ecs: {subnets: [subnet-1]}\n"

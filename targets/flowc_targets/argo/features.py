@@ -38,6 +38,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "stepflow-url": NATIVE,
     "stepflow-command": refused("a server has to run somewhere: give its `url`"),
     "stepflow-deploy": lowered("Deployment, Service, autoscaler; HAProxy before several servers"),
+    "blob-api": lowered("the shim's own service, a Deployment; or one that is there"),
     "dynamic-flows": lowered("run inside the pod of the step that submits them"),
     "granularity-auto": lowered("a pod runs the whole chain"),
     "while": lowered(

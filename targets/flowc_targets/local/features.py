@@ -40,6 +40,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "stepflow-url": NATIVE,
     "stepflow-command": native("started for the run, ended with it"),
     "stepflow-deploy": refused("give the class a `command` or a `url` in a stack for here"),
+    "blob-api": native("every run with component servers has its own"),
     "dynamic-flows": NATIVE,
     "granularity-auto": NATIVE,
     "while": NATIVE,

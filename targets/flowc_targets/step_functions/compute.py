@@ -19,7 +19,7 @@ from flowc_shim.aws_secrets import AWS_SECRETS
 from flowc_shim.blob_api.address import TOKEN, URL
 from flowc_targets._shared.names import object_name
 from flowc_targets._shared.secrets import secret_environment
-from flowc_targets.step_functions.fargate import DISK_GIB, Size, fargate_size
+from flowc_targets.step_functions.fargate import DISK_GIB, Size, beyond_fargate, fargate_size
 from flowc_targets.step_functions.limits import (
     LAMBDA_DISK_MB,
     LAMBDA_MB_PER_CPU,
@@ -130,9 +130,17 @@ class Compute:
     def kind(self, unit: Unit) -> str:
         """Return what ``unit`` runs on: ``lambda``, ``batch`` or ``ecs``.
 
-        Where nothing says so, Lambda, unless the unit does not fit.
+        Where nothing says so, Lambda if the unit fits; else ECS, if the stack says where tasks run
+        and Fargate has what the unit asks for; else Batch.
         """
-        return self.said(unit) or (BATCH if beyond_lambda(unit) else LAMBDA)
+        said = self.said(unit)
+        if said is not None:
+            return said
+        if not beyond_lambda(unit):
+            return LAMBDA
+        spot = unit.profile is not None and (unit.profile.preemptible or unit.profile.queue)
+        fits = self.stack.ecs is not None and not spot and not beyond_fargate(unit.needs)
+        return ECS if fits else BATCH
 
     def is_job(self, unit: Unit) -> bool:
         """Whether ``unit`` is a container that is started, watched, and answers nothing."""

@@ -38,6 +38,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "stepflow-url": NATIVE,
     "stepflow-command": refused("a server has to run somewhere: give its `url`"),
     "stepflow-deploy": refused("let the server run somewhere, and give its `url`"),
+    "blob-api": lowered("one that is there, by its `url`"),
     "dynamic-flows": lowered("run inside the function or job of the step that submits them"),
     "granularity-auto": lowered("one invocation or job runs the whole chain"),
     "while": lowered(
