@@ -175,3 +175,17 @@ def test_without_a_stack_file(flowc, folder: Path):
 def test_wrong_usage(flowc, files):
     assert flowc("stack", "use").code == 2
     assert flowc("stack", "use", "laptop", "--none").code == 2
+
+
+def test_credentials_never_show(flowc, write):
+    secret = "hunter2-planted"
+    url = f'"postgresql://flows:{secret}@db/state"'
+    stack = STACK.replace(
+        'url: "s3://state/flows", secret_access_key: {secret: key}', f"url: {url}"
+    )
+    write(stack_yaml=stack.replace("limit: 17", f"limit: {secret}"))
+    commands = (["list"], ["show", "cluster"], ["diff", "laptop", "cluster"], ["validate"])
+    for command in commands:
+        ran = flowc("stack", *command)
+        assert secret not in ran.out + ran.err, command
+    assert "flows:***@db" in flowc("stack", "show", "cluster").out

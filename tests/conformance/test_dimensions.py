@@ -64,10 +64,7 @@ def test_batch(name: str, step_functions: StepFunctions, tmp_path: Path) -> None
 
 ECS = [
     "a chain hands values on",
-    "only the branch that is taken runs",
     "a default after retries",
-    "retries of class user until it works",
-    "a shim killed for good fails the run",
     "a shim killed for good leaves the default",
     "a killed shim is started again and repeats only its own step",
     "foreach over items known at run time",
