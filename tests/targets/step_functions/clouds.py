@@ -146,7 +146,7 @@ class Aws:
         """What deployments put into the store, runs aside."""
         listed = self.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
         keys = [one["Key"].removeprefix("state/") for one in listed]
-        return [key for key in keys if key.startswith("plans/") or "/plans/" in key]
+        return [key for key in keys if key.startswith(("plans/", "indices/"))]
 
     def invoke(self, function: str, event: Any) -> Any:
         """Invoke a function that is not one of units."""

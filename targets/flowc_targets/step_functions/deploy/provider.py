@@ -45,7 +45,7 @@ class AwsProvider:
         self._base = base
         self._owner = address.name
         self._store = address.stack.state_store
-        self._stored = StoredObjects(self._store, address.name)
+        self._stored = StoredObjects(self._store)
         self.place = f"account {cloud.account} in {cloud.region}"
         # In an order in which they can be made; deletions go through it backwards.
         self._kinds: dict[str, Kind] = {
@@ -75,7 +75,7 @@ class AwsProvider:
     def observe(self, desired: Sequence[Desired]) -> tuple[Observed, ...]:
         """Return every object of the deployment, and those that have the name of a desired one."""
         wanted = {one.ref: one for one in desired}
-        running = unfinished(self._cloud, self._base)
+        running = unfinished(self._cloud, self._base, _machine_of(desired))
         found = []
         for kind, handler in self._kinds.items():
             named = [ref.name for ref in wanted if ref.kind == kind]
@@ -165,6 +165,12 @@ class AwsProvider:
 
     def close(self) -> None:
         """Nothing has to be given back."""
+
+
+def _machine_of(desired: Sequence[Desired]) -> Any:
+    """Return the definition that is wanted, None if the flow is to be taken down."""
+    machines = [one for one in desired if one.ref.kind == objects.STATE_MACHINE]
+    return machines[0].body["Definition"] if machines else None
 
 
 def as_written(cloud: Cloud, written: Any, read: Any) -> Any:

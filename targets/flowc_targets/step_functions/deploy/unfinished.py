@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowc_targets.step_functions.deploy import objects as kinds
 from flowc_targets.step_functions.deploy.cloud import GONE, Refused
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 _FREE = (kinds.STATE_MACHINE_ALIAS, SCHEDULE, SCHEDULE_GROUP)
 """Kinds that start runs, and that no run needs once it was started."""
 
-_PLAN = re.compile(r'"plan":\s*"([0-9a-f]{64})"')
 _VERSION = re.compile(r'"version":\s*"(p-[0-9a-f]{12})"')
+_FUNCTION = re.compile(r'"FunctionName":\s*"([^"]+)"')
+_LOGS = "/aws/lambda/"
 
 
 @dataclass(slots=True)
 class Unfinished:
-    """Runs under way: the name of one of them by what it needs.
+    """Runs under way of other definitions than the one that is wanted: one by each thing needed.
 
-    ``plans``, ``versions``: as the runs' definitions name them. ``any``: one run at all.
+    ``functions``, ``versions``: as the runs' definitions name them. ``other``: any such run.
     """
 
-    any: str = ""
-    plans: dict[str, str] = field(default_factory=dict)
+    other: str = ""
+    functions: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
     def need(self, ref: Ref) -> str:
@@ -40,17 +41,24 @@ class Unfinished:
         return f"run {run} is not finished" if run else ""
 
     def _run(self, ref: Ref) -> str:
-        if not self.any or ref.kind in _FREE:
+        if not self.other or ref.kind in _FREE:
             return ""
-        if ref.kind == kinds.OBJECT:
-            return self.plans.get(ref.name.rpartition("/")[2], "")
-        if ref.kind in (kinds.FUNCTION_ALIAS, kinds.JOB_DEFINITION, kinds.TASK_DEFINITION):
-            return self.versions.get(f"p-{ref.name.rpartition('p-')[2]}", "")
-        return self.any
+        function, _, version = ref.name.removeprefix(_LOGS).partition(":")
+        if ref.kind == kinds.FUNCTION_ALIAS:
+            return self.versions.get(version, "") and self.functions.get(function, "")
+        if ref.kind in (kinds.JOB_DEFINITION, kinds.TASK_DEFINITION):
+            return self.versions.get(f"p-{ref.name.rpartition('-p-')[2]}", "")
+        is_unit = not function.endswith("-sweep")
+        if is_unit and (ref.kind == kinds.FUNCTION or ref.name.startswith(_LOGS)):
+            return self.functions.get(function, "")
+        return self.other
 
 
-def unfinished(cloud: Cloud, base: str) -> Unfinished:
-    """Return what the runs under way need; each definition is read once."""
+def unfinished(cloud: Cloud, base: str, wanted: Any) -> Unfinished:
+    """Return what the runs under way need, those aside that have the definition ``wanted``.
+
+    Each version of the machine is read once.
+    """
     found = Unfinished()
     arn = machine_arn(cloud, base)
     running = cloud.pages(
@@ -60,27 +68,28 @@ def unfinished(cloud: Cloud, base: str) -> Unfinished:
     seen: set[str] = set()
     try:
         for one in running:
-            name = str(one["name"])
-            found.any = found.any or name
             version = one.get("stateMachineVersionArn")
             if version is None or version not in seen:
                 seen.add(version or "")
-                _note(found, name, _definition(cloud, one["executionArn"]))
+                definition = _definition(cloud, one["executionArn"])
+                if definition != wanted:
+                    _note(found, str(one["name"]), json.dumps(definition))
     except Refused as error:
         if error.code not in GONE:
             raise
     return found
 
 
-def _definition(cloud: Cloud, execution: str) -> str:
+def _definition(cloud: Cloud, execution: str) -> Any:
     got = cloud.call(
         "stepfunctions", "describe_state_machine_for_execution", executionArn=execution
     )
-    return json.dumps(json.loads(got["definition"]))
+    return json.loads(got["definition"])
 
 
 def _note(found: Unfinished, run: str, definition: str) -> None:
-    for plan in _PLAN.findall(definition):
-        found.plans.setdefault(plan, run)
+    found.other = found.other or run
+    for function in _FUNCTION.findall(definition):
+        found.functions.setdefault(function, run)
     for version in _VERSION.findall(definition):
         found.versions.setdefault(version, run)
