@@ -83,8 +83,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> Verdict:
     from flowc_shim.runner.commands import Request, perform
-    from flowc_shim.runner.session import RUN_INPUT, RUN_STARTED, RUN_TRIGGER, open_session
+    from flowc_shim.runner.session import (
+        RUN_INPUT,
+        RUN_START,
+        RUN_STARTED,
+        RUN_TRIGGER,
+        open_session,
+    )
 
+    start = json.loads(os.environ.get(RUN_START) or "{}")
     request = Request(
         command=options.command,
         unit=getattr(options, "unit", None) or getattr(options, "ask", None),
@@ -96,6 +103,8 @@ def _run(options: argparse.Namespace) -> Verdict:
         status=getattr(options, "status", ""),
         input_text=os.environ.get(RUN_INPUT),
         trigger_text=os.environ.get(RUN_TRIGGER),
+        input_key=str(start.get("input_key") or ""),
+        tags=tuple(map(str, start.get("tags") or ())),
         started=os.environ.get(RUN_STARTED),
     )
     with _ending_in_order(), open_session(options.plan, options.run) as runtime:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 from tests.deploy.project import Project
+from tests.engines.argo.images import own_unit_image
+from tests.engines.argo.node import import_image
 from tests.engines.argo.processes import wait_until
+from tests.runtime_shim.stores import s3_server
 
 from flowc_targets.argo.deploy.connection import Connection, connect
-from flowc_targets.argo.deploy.kinds import ARGO, KINDS, MANAGED_BY, MANAGER
+from flowc_targets.argo.deploy.kinds import ARGO, KINDS, MANAGED_BY, MANAGER, SECRETS
 
 KINDS_OF_ARGO = {"workflows", "workflowtemplates", "cronworkflows", "workflowtaskresults"}
 
@@ -68,3 +72,58 @@ def there(api: Connection, project: Project) -> Any:
         return out
 
     return found
+
+
+# For runs: an image of this tree, and a store that pods reach
+
+CREDENTIALS = {"key-of-store": "access_key_id", "secret-of-store": "secret_access_key"}
+
+
+@pytest.fixture(scope="session")
+def image(argo_cluster: Cluster) -> str:
+    name, archive = own_unit_image()
+    import_image(argo_cluster.folder, archive)
+    return name
+
+
+@pytest.fixture
+def bucket() -> Iterator[dict[str, Any]]:
+    """A state store that pods reach as this process does: they use the node's network."""
+    with pytest.MonkeyPatch.context() as patch:
+        server, moto = s3_server.start(patch)
+        secrets = {option: {"secret": name} for name, option in CREDENTIALS.items()}
+        yield {
+            "url": f"s3://{s3_server.BUCKET}/{uuid4().hex}",
+            "endpoint": server.endpoint,
+            "region": s3_server.CREDENTIALS["region"],
+            **secrets,
+        }
+        moto.stop()
+
+
+@pytest.fixture
+def namespace(api: Connection) -> Iterator[str]:
+    name = f"walk-{uuid4().hex[:8]}"
+    document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    api.write("POST", "/api/v1/namespaces", document)
+    for secret, option in CREDENTIALS.items():
+        data = {"value": s3_server.CREDENTIALS[option]}
+        document = {
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}, "stringData": data,
+        }  # fmt: skip
+        api.write("POST", SECRETS.path(name), document)
+    yield name
+    api.ask("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def live(project: Project, namespace: str, image: str, bucket: dict[str, Any]) -> Project:
+    """A project whose runs run."""
+    keys = ("access_key_id", "secret_access_key")
+    for key in keys:
+        project.environ[f"AWS_{key.upper()}"] = s3_server.CREDENTIALS[key]
+    project.environ["FLOWC_STORE"] = ""
+    live = replace(
+        project, namespace=namespace, stack={"unit_image": image, "state_store": bucket}, slow=True
+    )
+    return live.write()

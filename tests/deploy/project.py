@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from flowc.cli import main
 from flowc_shim.stores.open import open_store
 
@@ -32,17 +34,41 @@ steps:
     retry: {{platform: {{max: {retries}}}}}
 output: {{text: {{$step: a, path: text}}}}
 """
+SLOW = """
+schema: flowc/v1
+name: prices
+steps:
+  - {id: first, component: /builtin/noop, input: {text: {$input: text}}}
+  - {id: wait, component: /shop/wait, input: {seconds: {$input: seconds}}, needs: [first]}
+output: {size: {$expr: "size(input.text)"}}
+"""
 STACK = """
 stacks:
   cluster:
     target: argo
     namespace: {namespace}
     state_store: "s3://state/flows"
-    plugins: {{builtin: {{type: builtin}}}}
-    routes: &routes {{"/builtin/{{*component}}": [{{plugin: builtin}}]}}
+    plugins: &plugins
+      builtin: {{type: builtin}}
+      shop:
+        type: command
+        components:
+          /wait:
+            command:
+              - python3
+              - -c
+              - |
+                import json, os, time
+                seconds = json.load(open(os.environ["FLOWC_INPUT"]))["seconds"]
+                print("waiting", seconds, flush=True)
+                time.sleep(seconds)
+                json.dump({{}}, open(os.environ["FLOWC_OUTPUT"], "w"))
+    routes: &routes
+      "/builtin/{{*component}}": [{{plugin: builtin}}]
+      "/shop/{{*component}}": [{{plugin: shop}}]
   laptop:
     target: local
-    plugins: {{builtin: {{type: builtin}}}}
+    plugins: *plugins
     routes: *routes
 """
 PROJECT = """
@@ -80,10 +106,15 @@ class Project:
     retries: int = 2
     triggers: str = NIGHTLY
     environ: dict[str, str] = field(default_factory=dict)
+    stack: dict[str, Any] = field(default_factory=dict)
+    slow: bool = False
 
     def write(self) -> Project:
-        (self.folder / "flow.yaml").write_text(FLOW.format(retries=self.retries))
-        (self.folder / "stack.yaml").write_text(STACK.format(namespace=self.namespace))
+        flow = SLOW if self.slow else FLOW.format(retries=self.retries)
+        (self.folder / "flow.yaml").write_text(flow)
+        stacks = yaml.safe_load(STACK.format(namespace=self.namespace))
+        stacks["stacks"]["cluster"].update(self.stack)
+        (self.folder / "stack.yaml").write_text(yaml.safe_dump(stacks))
         (self.folder / "flowc.yaml").write_text(PROJECT.format(triggers=self.triggers))
         return self
 

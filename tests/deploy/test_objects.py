@@ -407,3 +407,30 @@ def test_two_deploys_at_a_time_see_each_other(
     said = project.flowc("deploy", "--yes")
     assert (said.code, "somebody else began" in said.err) == (1, True)
     assert there()[f"WorkflowTemplate {NAME}"] == before
+
+
+def test_servers_that_flows_share_go_with_the_last_flow(project: Project, there: Any) -> None:
+    flow = (
+        "schema: flowc/v1\nname: NAME\nsteps: [{id: a, component: /srv/x, input: {}}]\n"
+        "output: {$step: a}\n"
+    )
+    for name in ("one", "two"):
+        (project.folder / f"{name}.yaml").write_text(flow.replace("NAME", name))
+    stack = yaml.safe_load((project.folder / "stack.yaml").read_text())
+    cluster = stack["stacks"]["cluster"]
+    cluster["plugins"] = {"servers": {"type": "stepflow", "deploy": {"image": "servers:1"}}}
+    cluster["routes"] = {"/srv/{*component}": [{"plugin": "servers"}]}
+    (project.folder / "stack.yaml").write_text(yaml.safe_dump(stack))
+    (project.folder / "flowc.yaml").write_text(
+        "project: shop\nflows: {one: {file: one.yaml}, two: {file: two.yaml}}\n"
+        "environments: {production: {stack: cluster}}\ndefault_environment: production\n"
+    )
+    deployed(project)
+    assert project.flowc("plan").code == 0
+    servers = [key for key in there() if key.startswith("Deployment")]
+    assert servers != []
+    assert project.flowc("undeploy", "one", "--yes").code == 0
+    assert set(servers) <= set(there())
+    assert project.flowc("plan", "two").code == 0
+    assert project.flowc("undeploy", "two", "--yes").code == 0
+    assert there() == {}

@@ -58,6 +58,8 @@ CASES: list[GoldenCase] = [
     GoldenCase("three-classes", "flow.yaml", "cluster", "argo", "auto"),
     GoldenCase("forecast", "forecast.yaml", "", "argo", environment="production"),
     GoldenCase("forecast", "forecast.yaml", "", "step-functions", environment="aws"),
+    GoldenCase("production", "flow.yaml", "", "argo", environment="argo"),
+    GoldenCase("production", "flow.yaml", "", "step-functions", environment="step-functions"),
     *_both("stepflow-modern"),
     *_both("stepflow-classic"),
     GoldenCase("stepflow-classic", "flow.yaml", "aws", "step-functions", "auto"),

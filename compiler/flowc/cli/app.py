@@ -136,6 +136,9 @@ def build(
     explain_placement: Annotated[
         bool, typer.Option("--explain-placement", help="Say where each unit runs, and why.")
     ] = False,
+    explain_permissions: Annotated[
+        bool, typer.Option("--explain-permissions", help="Say what each role may do, and why.")
+    ] = False,
     format: Annotated[
         BuildFormat,
         typer.Option("--format", help="Form of diagnostics; or a CloudFormation template."),
@@ -157,6 +160,7 @@ def build(
             format.value,
             lenient,
             explain_placement,
+            explain_permissions,
         )
     )
 

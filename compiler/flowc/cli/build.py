@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc.cli.session import Session
+from flowc.deploy.provider import deployer_of
 from flowc.diagnostics import codes
 from flowc.driver import slug
 from flowc.target import forms_of
@@ -15,6 +16,7 @@ from flowc.targets import canonical_name, find_target
 
 if TYPE_CHECKING:
     from flowc.loading import Choice
+    from flowc.target import Compilation, Target
 
 
 HUMAN = "human"
@@ -31,10 +33,12 @@ def run_build(
     format: str,
     lenient: bool,
     explain_placement: bool,
+    explain_permissions: bool = False,
 ) -> int:
     """Write the files and print their paths; return the exit code.
 
-    ``explain_placement``: print before them where each unit runs, and why.
+    ``explain_placement``: print before them where each unit runs, and why;
+    ``explain_permissions``: what each role may do, and what for.
     """
     session = Session(lenient)
     compilation = session.compile_named(flow, choice, target, granularity)
@@ -63,6 +67,8 @@ def run_build(
             print(f"{unit}: {place}")
         for loop in emitter.loops(compilation):
             print(loop)
+    if explain_permissions:
+        _print_permissions(emitter, compilation)
     folder = output or Path("build") / slug(compilation.name) / canonical_name(target)
     for name in sorted(files):
         try:
@@ -74,6 +80,16 @@ def run_build(
             return session.report(format)
         print(folder / name)
     return 0
+
+
+def _print_permissions(target: Target, compilation: Compilation) -> None:
+    deployer = deployer_of(target)
+    role = ""
+    for one in deployer.permissions(compilation) if deployer is not None else ():
+        if one.role != role:
+            role = one.role
+            print(role)
+        print(f"  {', '.join(one.actions)}\n    on {', '.join(one.resources)}\n    {one.reason}")
 
 
 def write_file(path: Path, text: str) -> None:

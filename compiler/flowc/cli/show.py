@@ -9,6 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowc.cli.deploying.failing import guarded
+from flowc.cli.deploying.finding import named_run
+from flowc.cli.deploying.places import STORE, opened_store
 from flowc.cli.local_runs import LOCAL
 from flowc.cli.reporting import report
 from flowc.diagnostics import Diagnostics
@@ -19,33 +22,22 @@ if TYPE_CHECKING:
     from flowc.source.stack_model import StoreSpec
     from flowc_shim.stores.api import StateStore
 
-DEFAULT_STORE = "sqlite:///.flowc/state.db"
-
 
 def run_show(run: str | None, step: str | None, part: str | None, choice: Choice) -> int:
     """Print runs, one run, or one step of it; return 1 if there is none."""
-    from flowc_shim.contract.secrets import revealed
-    from flowc_shim.stores.api import StoreUnavailable
-    from flowc_shim.stores.open import open_store
-
     diagnostics = Diagnostics()
     spec = _store_of(choice, diagnostics)
     if diagnostics.has_errors:
         return report(diagnostics, {}, "human", sys.stderr)
-    url = spec.url if spec is not None else DEFAULT_STORE
-    if url == DEFAULT_STORE and not Path(".flowc/state.db").exists():
+    if spec is None and not os.environ.get(STORE) and not Path(".flowc/state.db").exists():
         print("nothing ran here: there is no .flowc/state.db in this folder", file=sys.stderr)
         return 1
-    try:
-        options = {} if spec is None else revealed(spec.options, os.environ)
-        store = open_store(url, options)
-    except (ValueError, StoreUnavailable) as error:
-        print(f"the state store cannot be opened: {error}", file=sys.stderr)
-        return 1
-    try:
-        return _show(store, run, step, part)
-    finally:
-        store.close()
+
+    def work() -> int:
+        with opened_store(spec) as store:
+            return _show(store, run, step, part)
+
+    return guarded(work, "human")
 
 
 def _store_of(choice: Choice, diagnostics: Diagnostics) -> StoreSpec | None:
@@ -72,12 +64,15 @@ def _show(store: StateStore, run: str | None, step: str | None, part: str | None
     if run is None:
         _print_runs(summaries)
         return 0
-    matching = [summary.run for summary in summaries if summary.run.startswith(run)]
-    if run not in matching and len(matching) != 1:
-        known = f"; these begin so: {', '.join(matching[:5])}" if matching else ""
-        print(f"no run `{run}` in the state store{known}", file=sys.stderr)
-        return 1
-    view = target.view(store, run if run in matching else matching[0])
+    found = named_run(store, run)
+    if found is None:
+        matching = [summary.run for summary in summaries if summary.run.startswith(run)]
+        if len(matching) != 1:
+            known = f"; these begin so: {', '.join(matching[:5])}" if matching else ""
+            print(f"no run `{run}` in the state store{known}", file=sys.stderr)
+            return 1
+        found = matching[0]
+    view = target.view(store, found)
     if step is None:
         return _print_run(view, part)
     return _print_step(view, step, part)

@@ -178,6 +178,9 @@ class Provider(Protocol):
     def stop(self, run: EngineRun) -> None:
         """Ask the engine to stop a run; the exit handler records it where there is one."""
 
+    def forget_runs(self) -> None:
+        """Delete what the engine keeps of runs that have ended, as far as that is possible."""
+
     def logs(self, run: EngineRun, units: Sequence[str], follow: bool) -> Iterator[LogLine]:
         """Yield what the units of a run (all of them if empty) printed, as far as it is kept.
 

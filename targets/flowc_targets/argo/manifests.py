@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+KEPT_SECONDS = 7 * 86400
+"""How long Argo keeps a Workflow that has ended, with its pods and their logs; what the run did is
+in the state store, and has a retention of its own."""
+
 
 def manifests(compilation: Compilation) -> dict[str, str]:
     """Return file name → text."""
@@ -81,6 +85,7 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
             "securityContext": security_context(),
             "workflowMetadata": {"labels": version},
             "podMetadata": {"labels": version},
+            "ttlStrategy": {"secondsAfterCompletion": KEPT_SECONDS},
             "volumes": volumes(plan_name(compilation)),
             "templates": [*dags.templates, *(leaf_template(leaf, settings) for leaf in leaves)],
         },
@@ -105,8 +110,9 @@ def _annotations(compilation: Compilation) -> dict[str, str]:
 
 def _parameters(compilation: Compilation) -> list[Document]:
     """Return what may be given per run; what depends on an account has its default here."""
-    given = [{"name": "input", "value": "{}"}, {"name": "trigger", "value": "null"}]
-    return given + store_parameters(compilation)
+    given = {"input": "{}", "trigger": "null", "start": "{}"}
+    parameters = [{"name": name, "value": value} for name, value in given.items()]
+    return parameters + store_parameters(compilation)
 
 
 def plan_config_map(compilation: Compilation) -> Document:

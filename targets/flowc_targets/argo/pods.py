@@ -100,7 +100,7 @@ def container(
     """Return the main container of a leaf template."""
     environment = list(settings.environment)
     if with_input:
-        for what in ("input", "trigger"):
+        for what in ("input", "trigger", "start"):
             value = f"{{{{workflow.parameters.{what}}}}}"
             environment.append({"name": f"FLOWC_RUN_{what.upper()}", "value": value})
         if settings.timed:

@@ -69,6 +69,15 @@ def archives(programs: Programs) -> list[Path]:
     ]
 
 
+def own_unit_image() -> tuple[str, Path]:
+    """Return name and archive of a unit's image that is named by what is in it.
+
+    A cluster that was started before this tree changed has another one under the usual name.
+    """
+    name = f"localhost/flowc-unit:{fingerprint(_unit_sources(), sys.version)}"
+    return name, _archive([name], _unit_sources(), _unit, ["flowc-shim"])
+
+
 class Layer:
     """Files of an image: all owned by root, readable by everybody, without times."""
 

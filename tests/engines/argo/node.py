@@ -42,12 +42,17 @@ def start_node(
     container = _containerd(folder)
     wait_until("containerd", lambda: _ctr(folder, "version").returncode == 0, READY_SECONDS, folder)
     for archive in archives:
-        done = _ctr(folder, "images", "import", "--local", str(archive))
-        if done.returncode != 0:
-            done = _ctr(folder, "images", "import", str(archive))
-        if done.returncode != 0:
-            raise RuntimeError(f"containerd cannot import {archive}: {done.stderr}")
+        import_image(folder, archive)
     return [container, _kubelet(folder, address, programs)]
+
+
+def import_image(folder: Path, archive: Path) -> None:
+    """Give the node an image, by the names that its archive says."""
+    done = _ctr(folder, "images", "import", "--local", str(archive))
+    if done.returncode != 0:
+        done = _ctr(folder, "images", "import", str(archive))
+    if done.returncode != 0:
+        raise RuntimeError(f"containerd cannot import {archive}: {done.stderr}")
 
 
 def stop_containers(folder: Path) -> None:

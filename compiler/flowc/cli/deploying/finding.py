@@ -28,7 +28,7 @@ def find_run(
     store: StateStore, wanted: str, among: list[Deployment], providers: dict[str, Provider]
 ) -> FoundRun:
     """Return the run called ``wanted``; of several of one name the newest; raises DeployError."""
-    key = _in_store(store, wanted)
+    key = named_run(store, wanted)
     by_key = {one.key: one for one in among}
     if key is not None:
         of = str(Journal(store, key).header().get("deployment") or "")
@@ -45,7 +45,8 @@ def find_run(
     raise DeployError(f"there is no run `{wanted}`", "`flowc runs` lists them")
 
 
-def _in_store(store: StateStore, wanted: str) -> str | None:
+def named_run(store: StateStore, wanted: str) -> str | None:
+    """Return the key of the run of that key or name, the newest if there are several."""
     if store.read(keys.header_key(wanted)) is not None:
         return wanted
     prefix = keys.alias_key(wanted, "x").rpartition("/")[0]

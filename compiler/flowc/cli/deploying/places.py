@@ -14,14 +14,16 @@ from flowc.deploy.provider import DeployError, deployer_of
 from flowc.diagnostics import codes
 from flowc.driver import compilation_name
 from flowc.targets import find_target
+from flowc_shim.contract.secrets import revealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from flowc.cli.session import Session
     from flowc.deploy.provider import Deployer, Provider
     from flowc.loading import Choice, LoadedFlow, Place
-    from flowc.source.stack_model import Stack
+    from flowc.source.stack_model import Stack, StoreSpec
     from flowc.target import Target
     from flowc_shim.stores.api import StateStore
 
@@ -105,13 +107,18 @@ def _deployment(
     return Deployment(address, target, deployer_of(target), flow, place)
 
 
+def state_store(stack: Stack) -> AbstractContextManager[StateStore]:
+    """Return the state store of ``stack``, with this user's own credentials; raises DeployError."""
+    return opened_store(stack.state_store)
+
+
 @contextmanager
-def state_store(stack: Stack) -> Iterator[StateStore]:
-    """Yield the state store of ``stack``, with this user's own credentials; raises DeployError."""
+def opened_store(spec: StoreSpec | None) -> Iterator[StateStore]:
+    """Yield a state store, the local default without a ``spec``; raises DeployError."""
     from flowc_shim.stores.api import StoreUnavailable
     from flowc_shim.stores.open import open_store
 
-    url, options = _store_of(stack)
+    url, options = _store_of(spec)
     try:
         store = open_store(url, options)
     except (ValueError, StoreUnavailable) as error:
@@ -130,12 +137,14 @@ def state_store(stack: Stack) -> Iterator[StateStore]:
         store.close()
 
 
-def _store_of(stack: Stack) -> tuple[str, dict[str, str]]:
+def _store_of(spec: StoreSpec | None) -> tuple[str, dict[str, str]]:
     """Return URL and options; secrets are the target's, and come from the environment here."""
-    spec = stack.state_store
     if os.environ.get(STORE):
         return os.environ[STORE], json.loads(os.environ.get(STORE_OPTIONS) or "{}")
     if spec is None:
         return DEFAULT_STORE, {}
-    plain = {key: str(one) for key, one in spec.options.items() if not isinstance(one, dict)}
-    return spec.url, plain
+    try:
+        return spec.url, revealed(spec.options, os.environ)
+    except ValueError:  # secrets that only the target has: this user has credentials of their own
+        plain = {key: str(one) for key, one in spec.options.items() if not isinstance(one, dict)}
+        return spec.url, plain

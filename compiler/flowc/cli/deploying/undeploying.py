@@ -55,6 +55,7 @@ def _undeploy(deployment: Deployment, asked: Asked, yes: bool, purge: bool) -> i
             if going:
                 _take_down(deployment, provider, store)
             if purge:
+                provider.forget_runs()
                 _purge(store, deployment)
             _print(asked, deployment, len(going), purge)
             return 0

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WORKFLOW = "workflows.argoproj.io/workflow"
 _POLL = 2.0
+_OF_EXECUTOR = " argo=true "
+"""Argo's executor marks its own lines among those of the container that it wraps."""
 
 
 def logs(
@@ -119,7 +121,8 @@ class _Reader:
         with self._connection.stream(path, **params) as lines:
             for line in lines:
                 stamp, _, text = line.partition(" ")
-                yield LogLine(unit, scope, text, stamp)
+                if _OF_EXECUTOR not in f"{text} ":
+                    yield LogLine(unit, scope, text, stamp)
 
 
 def _note(pod: Document, name: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.model import Observed, Ref
 from flowc.deploy.provider import DeployError
-from flowc_targets._shared.names import object_name
+from flowc_targets._shared.names import label_value, object_name
 from flowc_targets.argo.deploy.comparable import comparable, edited, surplus
 from flowc_targets.argo.deploy.connection import APPLY, MERGE
 from flowc_targets.argo.deploy.kinds import KINDS, MANAGED_BY, MANAGER, NAME
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from flowc_targets.argo.deploy.kinds import Document
 
 
+CLASSES = "--classes"
+"""How the name of what flows share ends, in the label that says whose an object is."""
+
+
 class ArgoProvider:
     """Implements :class:`flowc.deploy.provider.Provider` on Kubernetes."""
 
@@ -34,6 +38,7 @@ class ArgoProvider:
         self._connection = connection
         self._namespace = namespace
         self._workflows = Workflows(connection, namespace, self.name)
+        self._shared = _shared_selector(address)
 
     def preflight(self, desired: Sequence[Desired]) -> tuple[Problem, ...]:
         """Return everything that would keep ``desired`` from being written or from running."""
@@ -57,7 +62,20 @@ class ArgoProvider:
         )
 
     def _labelled(self) -> Iterator[tuple[Ref, Document]]:
-        selector = f"{MANAGED_BY}={MANAGER},{NAME}={self.name}"
+        """Yield the flow's own objects, and if it is the last one, those that flows share."""
+        yield from self._list(f"{MANAGED_BY}={MANAGER},{NAME}={self.name}")
+        if self._shared and not self._others():
+            for ref, document in self._list(self._shared):
+                if str(document["metadata"]["labels"].get(NAME, "")).endswith(CLASSES):
+                    yield ref, document
+
+    def _others(self) -> bool:
+        """Whether another flow of the same project and branch is deployed here."""
+        path = KINDS["WorkflowTemplate"].path(self._namespace)
+        found = self._connection.list(path, f"{self._shared},{NAME}!={self.name}")
+        return next(found, None) is not None
+
+    def _list(self, selector: str) -> Iterator[tuple[Ref, Document]]:
         for kind, facts in KINDS.items():
             try:
                 for document in self._connection.list(facts.path(self._namespace), selector):
@@ -93,9 +111,10 @@ class ArgoProvider:
 
     def delete(self, change: Change) -> None:
         """Delete the object; gone already is fine."""
-        answer = self._connection.ask(
-            "DELETE", self._path(change.ref), document={"propagationPolicy": "Background"}
-        )
+        # runs that a schedule started belong to it, and go on without it
+        policy = "Orphan" if change.ref.kind == "CronWorkflow" else "Background"
+        how = {"propagationPolicy": policy}
+        answer = self._connection.ask("DELETE", self._path(change.ref), document=how)
         if answer.status != 404:
             self._connection.expect(answer, f"delete {change.ref}")
 
@@ -126,6 +145,10 @@ class ArgoProvider:
 
         return logs(self._connection, self._namespace, self._workflows, run, units, follow)
 
+    def forget_runs(self) -> None:
+        """Delete the Workflows of runs that have ended."""
+        self._workflows.forget()
+
     # schedules
 
     def suspended(self) -> bool:
@@ -155,6 +178,15 @@ def _owner(wanted: Desired) -> str:
     """Return whose an object is to be: the deployment's, or that of all flows that share it."""
     metadata: Any = wanted.body.get("metadata")
     return str((metadata.get("labels") or {}).get(NAME, ""))
+
+
+def _shared_selector(address: Address) -> str:
+    """Return what selects all objects of a project and branch; empty for a flow without one."""
+    if not address.project:
+        return ""
+    found = {"project": address.project, "branch": address.branch}
+    labels = [f"flowc.dev/{key}={label_value(value)}" for key, value in found.items()]
+    return ",".join([f"{MANAGED_BY}={MANAGER}", *labels])
 
 
 def _observed(ref: Ref, live: Document, desired: object, needed: Needed) -> Observed:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flowc.deploy.provider import DeployError, EngineRun, RunState
 from flowc_targets.argo.deploy.connection import MERGE
-from flowc_targets.argo.deploy.kinds import ARGO, MANAGED_BY, MANAGER, NAME, WORKFLOWS
+from flowc_targets.argo.deploy.kinds import ARGO, KINDS, MANAGED_BY, MANAGER, NAME, WORKFLOWS
 from flowc_targets.argo.identity import PLAN
 from flowc_targets.argo.schedules import escaped
 
@@ -26,6 +27,10 @@ CRON = "workflows.argoproj.io/cron-workflow"
 SCHEDULED = "workflows.argoproj.io/scheduled-time"
 INPUT_DIGEST = "flowc.dev/input"
 TAGS = "flowc.dev/tags"
+CACHE_SECONDS = 60.0
+"""How long after it was made a WorkflowTemplate may be missing from the controller's cache."""
+
+_LOOK = 0.2
 STOP = "Stop"
 """How Argo calls the way of stopping that still runs the exit handler."""
 
@@ -48,7 +53,47 @@ class Workflows:
         self._name = name
 
     def start(self, start: Start) -> EngineRun:
-        """Create a Workflow from the template; a name that exists is the run that it had."""
+        """Create a Workflow from the template; a name that exists is the run that it had.
+
+        Argo's controller reads templates from a cache, which may not have one that was just made:
+        such a Workflow ends in error before anything ran, and is made again.
+        """
+        until = time.monotonic() + CACHE_SECONDS
+        while True:
+            made = self._create(start)
+            if not self._is_new_template() or not self._failed_at_once(made):
+                return made
+            if time.monotonic() > until:
+                raise DeployError(
+                    f"Argo's controller does not see the WorkflowTemplate {self._name}",
+                    "see whether it watches this namespace",
+                )
+            path = WORKFLOWS.path(self._namespace, made.name)
+            self._connection.ask("DELETE", path, document={"preconditions": {"uid": made.key}})
+            while self.read(made) is not None:
+                time.sleep(_LOOK)
+
+    def _is_new_template(self) -> bool:
+        path = KINDS["WorkflowTemplate"].path(self._namespace, self._name)
+        found = self._connection.get(path)
+        if found is None:
+            raise DeployError(f"`{self._name}` is not deployed here", "run `flowc deploy` first")
+        made = _seconds(found["metadata"]["creationTimestamp"]) or 0.0
+        return time.time() - made < CACHE_SECONDS
+
+    def _failed_at_once(self, run: EngineRun) -> bool:
+        """Wait until Argo has looked at a run; whether it did not find the template."""
+        until = time.monotonic() + CACHE_SECONDS
+        while time.monotonic() < until:
+            found = self.read(run)
+            status = (found or {}).get("status") or {}
+            if found is None or status.get("phase"):
+                message = str(status.get("message") or "")
+                return not status.get("nodes") and "not found" in message
+            time.sleep(_LOOK)
+        return False  # nobody looks: that is for `flowc status` to say
+
+    def _create(self, start: Start) -> EngineRun:
         document = self._document(start)
         path = WORKFLOWS.path(self._namespace)
         answer = self._connection.ask("POST", path, document=document, tries=1)
@@ -77,13 +122,13 @@ class Workflows:
         return engine_run(found)
 
     def _document(self, start: Start) -> Document:
-        trigger = {"inputKey": start.input_key} if start.input_key else None
         notes = {INPUT_DIGEST: input_digest(start)}
+        how: Document = {"input_key": start.input_key} if start.input_key else {}
         if start.tags:
-            notes[TAGS] = json.dumps(list(start.tags), ensure_ascii=False)
-        parameters = [{"name": "input", "value": escaped(start.input or "null")}]
-        if trigger is not None:
-            parameters.append({"name": "trigger", "value": escaped(json.dumps(trigger))})
+            how["tags"] = list(start.tags)
+            notes[TAGS] = json.dumps(how["tags"], ensure_ascii=False)
+        given = {"input": start.input or "null", "start": json.dumps(how)}
+        parameters = [{"name": name, "value": escaped(text)} for name, text in given.items()]
         return {
             "apiVersion": ARGO,
             "kind": "Workflow",
@@ -121,6 +166,14 @@ class Workflows:
         for run in sorted(found, key=lambda run: -(run.started or 0)):
             if not keep or run.state in keep:
                 yield run
+
+    def forget(self) -> None:
+        """Delete all Workflows that are finished."""
+        for document in list(self._all(f"{COMPLETED}=true")):
+            path = WORKFLOWS.path(self._namespace, document["metadata"]["name"])
+            answer = self._connection.ask("DELETE", path)
+            if answer.status != 404:
+                self._connection.expect(answer, f"delete {path}")
 
     def run(self, key_or_name: str) -> EngineRun | None:
         """Return the run of that name or uid."""

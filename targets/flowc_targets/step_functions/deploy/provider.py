@@ -138,6 +138,9 @@ class AwsProvider:
         """Abort the run's execution."""
         executions.stop_run(self._cloud, run)
 
+    def forget_runs(self) -> None:
+        """Do nothing: executions are kept for 90 days, or until their machine is deleted."""
+
     def logs(self, run: EngineRun, units: Sequence[str], follow: bool) -> Iterator[LogLine]:
         """Yield what units printed."""
         from flowc_targets.step_functions.deploy.logs import read_logs
