@@ -8,7 +8,7 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast lint golden conformance argo-up argo-down test-argo test-argo-slice
-.PHONY: faults-aws test-podman test-objects bench-balancer wheel clean
+.PHONY: faults-aws large-loops test-podman test-objects bench-balancer wheel clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ test-argo-slice: $(DEV) ## Run what CI runs of it
 
 faults-aws: $(DEV) ## Deploy to AWS with a fault, or a kill, at every call instead of some
 	FLOWC_ALL_FAULTS=1 $(BIN)/python -m pytest -q tests/targets/step_functions/test_deploy_faults.py
+
+large-loops: $(DEV) ## Run loops of 25,000 items and 2,000 passes instead of small ones
+	FLOWC_LARGE_LOOPS=1 $(BIN)/python -m pytest -q tests/loops
 
 test-podman: $(DEV) ## Run `container` components by a real podman (Debian: podman, runc, busybox-static)
 	FLOWC_PODMAN=1 $(BIN)/python -m pytest -q tests/containers

@@ -251,7 +251,12 @@ class StepFunctions:
         self._has_indices = True
 
     def run(
-        self, case: Case, granularity: str, folder: Path, compute: str | None = None
+        self,
+        case: Case,
+        granularity: str,
+        folder: Path,
+        compute: str | None = None,
+        seconds: float = 120,
     ) -> Observed:
         """Run a case's emitted state machine and read back what became of it."""
         # compiled for a store that Lambda could share; the processes get a folder in its place
@@ -275,7 +280,7 @@ class StepFunctions:
         start = {"input": run_input(case, folder)}
         if case.trigger is not None:
             start["trigger"] = case.trigger
-        result = self._engine.run(definition, start, timeout=120)
+        result = self._engine.run(definition, start, timeout=seconds)
         opened = open_store(store)
         try:
             observed = observe(compilation.plan, opened, _run_of(opened, result))

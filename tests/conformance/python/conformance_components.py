@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,19 @@ def wait_for(value: dict[str, Any]) -> Any:
             raise Refused("nobody made the file", "WAITED")
         time.sleep(0.02)
     return value.get("value")
+
+
+def at_once(value: dict[str, Any]) -> Any:
+    """Give how many calls under ``dir``/``name`` were running at some time during this one."""
+    folder = Path(value["dir"])
+    mine = folder / f"{value['name']}-{uuid.uuid4().hex}"
+    mine.touch()
+    seen = 0
+    for _ in range(4):
+        seen = max(seen, len(list(folder.glob(f"{value['name']}-*"))))
+        time.sleep(0.1)
+    mine.unlink()
+    return seen
 
 
 def die(value: dict[str, Any]) -> Any:
