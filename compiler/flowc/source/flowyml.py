@@ -103,7 +103,7 @@ class _Shared:
     """What a file says for all of its stacks: profiles and the image of the steps."""
 
     def __init__(self, file: Fields) -> None:
-        self.profiles = _profiles(file) if file.has("resources") else None
+        self.profiles = _profiles(file) if file.get("resources") is not None else None
         self.file = file
         self.image: tuple[str, Span] | None = None
         if file.get("docker") is not None:

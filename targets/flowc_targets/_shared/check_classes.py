@@ -57,7 +57,7 @@ def _check_class(
     elif cls.deploy is not None and not is_brought_up:
         diagnostics.report(
             codes.UNSUPPORTED,
-            f"class `{cls.name}` is to be deployed by flowc, which it does on Argo only",
+            f"class `{cls.name}` is to be deployed by flowc, which does that on Argo only",
             cls.span,
             secondary=secondary,
             hint="deploy the server yourself and give its `url`",

@@ -90,7 +90,10 @@ required type $step $input $variable $if then else $coalesce $literal $expr $ite
 step workflow variable path onSkip default loop plugins routes plugin rules stacks target
 state_store url secret stateStore databaseUrl components behaviors command deploy image replicas
 min project flows environments bindings file triggers cron timezone strategy rule stack env
-is_secret conditions value componentAllow healthCheck
+is_secret conditions value componentAllow healthCheck blob_api token blobs ecs subnets balancer
+metric tolerations operator key grace port health_path preemptible gpu_type node_selector
+default_stack docker bucket_name artifact_path metadata_path artifact_store metadata_store
+container_registry orchestrator executor path uri bucket gpu_count disk_size autoscaling
 """
 KEYS = st.sampled_from(KEY_WORDS.split())
 WORDS = st.sampled_from(
@@ -130,6 +133,36 @@ STACKS = MAPPINGS | st.fixed_dictionaries(
     {"plugins": PLUGINS, "routes": st.dictionaries(WORDS, TREES, max_size=3)},
     optional={"state_store": TREES, "stateStore": TREES, "resources": TREES, "variables": TREES},
 )
+DEPLOY_KEYS = """
+replicas balancer port grace env tolerations resources node_selector command args health_path
+service_account
+"""
+DEPLOYED = st.fixed_dictionaries(
+    {"image": WORDS}, optional=dict.fromkeys(DEPLOY_KEYS.split(), TREES)
+)
+SERVERS = st.fixed_dictionaries(
+    {
+        "plugins": st.dictionaries(
+            WORDS,
+            st.fixed_dictionaries({"type": st.just("stepflow"), "deploy": DEPLOYED}),
+            max_size=2,
+        ),
+        "routes": st.just({}),
+    },
+    optional={"blob_api": TREES, "ecs": TREES, "resources": TREES},
+)
+FLOWYML_KEYS = """
+artifact_path metadata_path bucket_name region artifact_store metadata_store container_registry
+orchestrator executor plugins routes namespace project_id registry_uri
+"""
+FLOWYML_STACKS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["local", "gcp", "aws", "kubernetes", "azure", "vertex"])},
+    optional=dict.fromkeys(FLOWYML_KEYS.split(), TREES),
+)
+FLOWYML = st.fixed_dictionaries(
+    {"stacks": st.dictionaries(WORDS, FLOWYML_STACKS | TREES, max_size=3)},
+    optional={"resources": TREES, "docker": TREES, "default_stack": TREES},
+)
 PROJECTS = MAPPINGS | st.fixed_dictionaries(
     {"project": WORDS, "flows": TREES}, optional={"environments": TREES, "bindings": TREES}
 )
@@ -149,7 +182,7 @@ def every_decoder(tree: Any) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(FLOWS | STACKS | PROJECTS)
+@given(FLOWS | STACKS | SERVERS | FLOWYML | PROJECTS)
 def test_no_file_makes_a_decoder_raise(tree: Any) -> None:
     every_decoder(tree)
 
