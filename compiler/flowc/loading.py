@@ -28,6 +28,7 @@ from flowc.diagnostics import Diagnostics, codes
 from flowc.driver import Options, slug
 from flowc.flow_files import has_all_steps, read_flow
 from flowc.git_branch import git_branch
+from flowc.images.context import with_built_images
 from flowc.overrides import override
 from flowc.source.decode_project import decode_project
 from flowc.source.decode_stack import decode_stacks
@@ -149,8 +150,7 @@ class Loader:
         """Return the project in whose folder ``start`` lies, None if there is none."""
         start = self.folder / start
         for folder in (start, *start.parents):
-            file = folder / PROJECT_FILE
-            if file.is_file():
+            if (file := folder / PROJECT_FILE).is_file():
                 return self._project(file)
         return None
 
@@ -184,11 +184,10 @@ class Loader:
     def _unknown_flow(self, name: str, project: Project | None) -> None:
         known = [] if project is None else sorted(project.flows)
         near = get_close_matches(name, known, n=1)
-        listed = ", ".join(f"`{flow}`" for flow in known)
         if near:
             hint = f"write `{near[0]}`"
         elif known:
-            hint = f"flows of the project: {listed}"
+            hint = "flows of the project: " + ", ".join(f"`{flow}`" for flow in known)
         else:
             hint = f"give the path of a flow file; there is no `{PROJECT_FILE}` here"
         self.diagnostics.report(
@@ -324,7 +323,8 @@ class Loader:
             document = self.document(path)
             if document is None:
                 return None
-            self._stacks[shown] = self.decode_stacks(document)
+            stacks = self.decode_stacks(document)
+            self._stacks[shown] = with_built_images(stacks, path.parent, self.diagnostics)
         return self._stacks[shown] or None
 
     def decode_stacks(self, document: Document) -> dict[str, Stack]:

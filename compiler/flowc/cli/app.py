@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 import typer.core
 
+from flowc.cli.image_app import app as image_app
 from flowc.cli.options import DiagnosticsFormat, Format, StackFile
 from flowc.cli.stack_app import app as stack_app
 
@@ -87,6 +88,7 @@ Lenient = Annotated[bool, typer.Option("--lenient", help="Unknown keys are warni
 
 
 app.add_typer(stack_app, name="stack")
+app.add_typer(image_app, name="image")
 
 
 @app.callback()

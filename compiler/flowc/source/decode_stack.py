@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.source.complex_keys import refuse_complex_keys
 from flowc.source.decode_blob_api import decode_blob_api
+from flowc.source.decode_docker import decode_docker
 from flowc.source.decode_ecs import decode_ecs
 from flowc.source.decode_plugins import decode_classes
 from flowc.source.decode_profiles import decode_profiles
@@ -96,6 +97,7 @@ def _decode_stack(
         region=stack.text("region"),
         registry=stack.text("registry"),
         unit_image=stack.text("unit_image"),
+        docker=decode_docker(stack, decoding),
         compute=stack.text("compute"),
         variables=variables,
         variable_spans=spans,

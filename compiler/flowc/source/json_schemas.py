@@ -40,6 +40,7 @@ from flowc.source.stack_tables import (
     STORAGE_CONFIG,
     STORE,
     TOLERATION,
+    UNIT_IMAGE,
 )
 from flowc.source.stepflow_modern import SCHEMAS, SCHEMAS_PROPERTIES
 from flowc_shim.language.forms import Spelling, value_forms
@@ -190,6 +191,7 @@ def _stack() -> Schema:
         "needs": object_schema(NEEDS),
         "store": {"anyOf": [{"type": "string", "minLength": 1}, object_schema(STORE)]},
         "stepflow_store": object_schema(STEPFLOW_STORE),
+        "docker": object_schema(UNIT_IMAGE),
         "storage_config": object_schema(STORAGE_CONFIG),
         "deploy": object_schema(DEPLOY),
         "replicas": {"anyOf": [{"type": "integer", "minimum": 1}, object_schema(REPLICAS)]},

@@ -159,6 +159,22 @@ class StoreSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class DockerSpec:
+    """The image of a stack's units, as something to build.
+
+    ``files``: paths beside the stack file that are copied to ``/app``.
+    """
+
+    span: Span
+    base_image: str | None = None
+    requirements: tuple[str, ...] = ()
+    apt: tuple[str, ...] = ()
+    files: tuple[At[str], ...] = ()
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """One stack of a stack file."""
 
@@ -173,6 +189,7 @@ class Stack:
     region: str | None = None
     registry: str | None = None
     unit_image: str | None = None
+    docker: DockerSpec | None = None
     compute: str | None = None
     variables: Mapping[str, Json] = field(default_factory=dict)
     variable_spans: Mapping[str, Span] = field(default_factory=dict)

@@ -34,8 +34,8 @@ TARGET_NAMES = {
 COMPUTE = one_of("lambda", "ecs", "batch")
 DOCKER = Refusal(
     codes.NOT_BUILT_YET,
-    "(building an image) is not built yet",
-    "build the image yourself and name it in `unit_image` or `deploy`",
+    "of a component class (an image for it alone) is not built yet",
+    "write `docker` on the stack, for the image of all units, or build the image yourself",
 )
 
 
@@ -78,6 +78,7 @@ STACK = Shape(
         "resources": Key(named("profile")),
         "compute": Key(COMPUTE),
         "unit_image": Key(NAME),
+        "docker": Key(described_by("docker", "a mapping", MAPPING)),
         "state_store": Key(described_by("store", "a URL, or a mapping with `url`")),
         "artifact_store": Key(described_by("store", "a URL, or a mapping with `url`")),
         "ecs": Key(described_by("ecs", "a mapping", MAPPING)),
@@ -88,7 +89,6 @@ STACK = Shape(
         **{name: _without_effect(reason) for name, reason in IGNORED_SECTIONS.items()},
     },
     {
-        "docker": DOCKER,
         "deploy": Refusal(
             codes.UNKNOWN_KEY, "belongs to a component class", "write it under `plugins`"
         ),
@@ -104,6 +104,17 @@ STACK = Shape(
         "working_directory": Refusal(
             codes.UNKNOWN_KEY, "is not a key of a stack", "write `workingDirectory`"
         ),
+    },
+)
+UNIT_IMAGE = Shape(
+    "`docker`",
+    {
+        "base_image": Key(NAME),
+        "requirements": Key(TEXTS),
+        "apt": Key(TEXTS),
+        "files": Key(TEXTS),
+        "build_args": Key(TEXT_MAP),
+        "env": Key(TEXT_MAP),
     },
 )
 STACKS = Shape("a file with `stacks`", {"stacks": Key(named("stack"), required=True)})

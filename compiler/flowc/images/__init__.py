@@ -1,0 +1,1 @@
+"""Container images that a stack describes: Dockerfile, what goes in, a name by content."""
