@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc.cli.session import Session
-from flowc.ir.model import Call, Loop, Program, Step
+from flowc.ir.model import Call, Loop, Program, Step, While
 from flowc_shim.contract.plan import FINALLY
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def _label(step: Step) -> str:
     if isinstance(body, Call):
         text = f"{step.id}\n{body.component.value}"
     elif isinstance(body, Loop):
-        text = f"{step.id}: foreach" if body.flow is None else f"{step.id}: {body.flow.file}"
+        kind = "while" if isinstance(body, While) else "foreach"
+        flow = None if isinstance(body, While) else body.flow
+        text = f"{step.id}: {kind}" if flow is None else f"{step.id}: {flow.file}"
     return text + ("\nmay be skipped" if step.may_skip else "")
 
 

@@ -225,7 +225,12 @@ class RunScope:
     def state(self, loop: str | None) -> Json:
         """Return the state that the current pass of a ``while`` around this place began with."""
         path, indices = self._place(loop, PlanWhile)
-        return self._states[path] if path in self._states else self._runtime.state(path, indices)
+        if path in self._states:
+            return self._states[path]
+        try:
+            return self._runtime.state(path, indices)
+        except KeyError as error:
+            raise final_error("EXPRESSION_FAILURE", str(error.args[0])) from error
 
     def iteration(self, loop: str | None) -> int:
         """Return how many passes came before the current one."""

@@ -135,15 +135,28 @@ def later_attempt(
     death = read_death(cause)
     if status.lower() not in DEAD_STATUSES or not death.job or death.is_contract:
         return None
-    undecided = [path for path in unit.steps if runtime.journal.record(indices, path) is None]
-    if not undecided:
+    found = _undecided_call(runtime, unit, indices)
+    if found is None:
         return None
-    step = runtime.plan.steps[undecided[0]]
-    if not isinstance(step.body, PlanCall):
+    step, place = found
+    if not _count_death(runtime, step, place, death):
         return None
-    if not _count_death(runtime, step, indices, death):
-        return None
-    return due_later(runtime, step, indices)
+    return due_later(runtime, step, place)
+
+
+def _undecided_call(
+    runtime: Runtime, unit: PlanUnit, indices: Indices
+) -> tuple[PlanStep, Indices] | None:
+    """Return the call at which a unit stands, and where; None if there is none."""
+    journal, steps = runtime.journal, runtime.plan.steps
+    undecided = [path for path in unit.steps if journal.record(indices, path) is None]
+    step = steps[undecided[0]] if undecided else None
+    if step is not None and isinstance(step.body, PlanWhile):
+        latest = journal.latest_state(indices, step.path, step.body.max_iterations)
+        indices = (*indices, 0 if latest is None else latest.number)
+        undecided = [path for path in unit.inner if journal.record(indices, path) is None]
+        step = steps[undecided[0]] if undecided else steps[unit.inner[-1]]
+    return (step, indices) if step is not None and isinstance(step.body, PlanCall) else None
 
 
 def _count_death(runtime: Runtime, step: PlanStep, indices: Indices, death: Death) -> bool:

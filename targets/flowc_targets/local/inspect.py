@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowc_shim.components.log_mask import MASK
 from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.errors import FlowError
-from flowc_shim.contract.plan import FINALLY, ROOT, Plan, PlanCall
+from flowc_shim.contract.plan import FINALLY, ROOT, Plan, PlanCall, PlanWhile
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import load_plan
@@ -96,9 +96,17 @@ class RunView:
                     record.error.to_json() if record.error else None,
                     self.journal.value(record),
                 )
-            loop = self.journal.loop(indices, path) if path in self.plan.scope_steps else None
-            for index in range(loop.count if loop is not None else 0):
+            for index in range(self._times(path, indices)):
                 yield from self._walk(path, (*indices, index))
+
+    def _times(self, path: str, indices: Indices) -> int:
+        """Return how many items or passes a step has so far; none if it is no loop."""
+        body = self.plan.steps[path].body
+        if isinstance(body, PlanWhile):
+            latest = self.journal.latest_state(indices, path, body.max_iterations)
+            return 0 if latest is None else latest.number + 1
+        loop = self.journal.loop(indices, path) if path in self.plan.scope_steps else None
+        return loop.count if loop is not None else 0
 
     def step(self, name: str) -> StepView:
         """Return the step called ``name`` (``train/fit[3]``); raises KeyError."""
@@ -115,7 +123,7 @@ class RunView:
         path, indices = parse_place(name)
         step = self.plan.steps[path]
         if not isinstance(step.body, PlanCall):
-            raise ValueError(f"`{name}` is a loop; look at one of its items, as `{path}/…[0]`")
+            raise ValueError(f"`{name}` is a loop; look at an item or a pass, as `{path}/…[0]`")
         try:
             return evaluate(step.body.input, self._runtime.scope(step, indices))
         except SkippedReference as skipped:
