@@ -12,7 +12,7 @@ from flowc.ir.names import Names, report_inner, report_inside_condition
 from flowc.ir.references import rewrite, span_of, step_uses
 from flowc.ir.scopes import Around, Scope, enter, find_foreach, find_while, join
 from flowc.ir.step_data import data_of
-from flowc.ir.sub_flows import Inside, enter_sub_flow, is_sub_flow
+from flowc.ir.sub_flows import Inside, enter_sub_flow, is_sub_flow, refuse_secrets
 from flowc.source.model import (
     At,
     SourceCall,
@@ -165,6 +165,7 @@ class _Resolver:
         flow, step = sub.flow, self.steps[path]
         if flow is None or not isinstance(step.body, Loop):
             return  # it could not be read, which was reported
+        refuse_secrets(step.body.items, self.merged, self.diagnostics)
         inside = enter_sub_flow(sub, flow, path, self.merged, self.diagnostics)
         self.step_schemas.update((join(path, k), schema) for k, schema in flow.step_schemas.items())
         inner = _Resolver(

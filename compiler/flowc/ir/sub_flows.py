@@ -96,6 +96,25 @@ def enter_sub_flow(
     )
 
 
+def refuse_secrets(
+    gets: v.Value | None, merged: dict[str, SourceVariable], diagnostics: Diagnostics
+) -> None:
+    """Report secrets in what a sub-flow gets: that is kept, and a secret must not be."""
+    for node in () if gets is None else v.walk(gets):
+        if not isinstance(node, v.VariableRef) or node.name not in merged:
+            continue
+        variable = merged[node.name]
+        if variable.is_secret:
+            diagnostics.report(
+                codes.NOT_A_SUB_FLOW,
+                f"secret variable `{node.name}` cannot be handed to a flow: "
+                "what a flow gets is kept",
+                span_of(node),
+                secondary=[(variable.span, "declared `is_secret` here")],
+                hint=f"declare `{node.name}` in that flow as well: they share its value",
+            )
+
+
 def _merge(
     variable: SourceVariable,
     sub: SourceSubFlow,

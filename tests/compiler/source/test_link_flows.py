@@ -154,3 +154,18 @@ def test_loops_and_flows_nest_to_a_depth(tmp_path: Path) -> None:
     flows = {f"f{n}": f"steps: [{{id: s, flow: f{n + 1}.yaml}}]\n" for n in range(1, 11)}
     _, diagnostics = load(tmp_path, flow="steps: [{id: s, flow: f1.yaml}]\n", **flows, f11=LEAF)
     assert [code for code, _, _ in found(diagnostics)] == ["FC217"]
+
+
+def test_secrets_are_shared_and_not_handed_over(tmp_path: Path) -> None:
+    declared = "schemas: {properties: {variables: {type: object, properties: {%s}}}}\n"
+    _, diagnostics = load(
+        tmp_path,
+        flow=declared % "key: {type: string, is_secret: true}, plain: {default: x}" + "steps:\n"
+        "  - {id: a, flow: other.yaml, input: {k: [{$variable: key}]}}\n"
+        "  - {id: b, flow: other.yaml, variables: {given: {$variable: key}}}\n"
+        "  - {id: c, flow: other.yaml, variables: {given: {$variable: plain}}}\n",
+        other=declared % "key: {type: string, is_secret: true}, given: {type: string}"
+        + "steps: [{id: x, component: /f, input: [{$variable: key}, {$variable: given}]}]\n",
+    )
+    shown = [one for one in found(diagnostics) if one[0] == "FC219"]
+    assert shown == [("FC219", "flow.yaml", 4), ("FC219", "flow.yaml", 5)]
