@@ -17,8 +17,7 @@ _PYTHON = "is no target: it runs Python code of its own SDK, not what flowc emit
 _TO_CLUSTER = "write `target: argo`; Argo Workflows runs on any Kubernetes, GKE and AKS among them"
 TARGETS = {
     "vertex": Foreign(
-        "is no target: Vertex AI runs pipelines of the Kubeflow kind, without what flowc needs "
-        "of an engine (exit handlers, conditions on a task's failure)",
+        "is no target: Vertex AI runs pipelines in Kubeflow's form, and flowc emits none",
         "write `target: argo` with `gs://` stores: Argo Workflows runs on GKE",
     ),
     "kubeflow": Foreign(
@@ -39,7 +38,7 @@ _ALIASES = {"vertexai": "vertex", "kfp": "kubeflow", "gcpvertex": "vertex"}
 
 STORES = {
     "mysql": Foreign(
-        "is no store: what is committed once needs PostgreSQL's or an object store's guarantees",
+        "is no store: there are PostgreSQL, SQLite, folders and object stores",
         "write `postgresql://user@host/database`, or share an object store (`s3://`, `gs://`)",
     ),
     "cloudsql": Foreign(
