@@ -8,7 +8,7 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast lint golden conformance argo-up argo-down test-argo test-argo-slice
-.PHONY: faults-aws large-loops test-podman test-objects bench-balancer wheel clean
+.PHONY: faults-aws large-loops test-podman test-objects bench-balancer bench-series-parallel wheel clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ bench-balancer: $(DEV) ## Run a thousand items through two HAProxy processes (De
 
 test-objects: $(DEV) ## Run the contract of stores on emulators from npm (Azurite)
 	FLOWC_OBJECTS=1 $(BIN)/python -m pytest -q tests/runtime_shim/stores -k azure
+
+bench-series-parallel: $(DEV) ## Measure what overlap state machines lose, over families of graphs
+	$(BIN)/python -m benchmarks.series_parallel | tee benchmarks/series_parallel.md
 
 wheel: $(DEV) ## Build both wheels into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps -w dist . ./runtime_shim

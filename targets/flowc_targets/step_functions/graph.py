@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from flowc.ir.layout import LoopFacts, WhileFacts
 from flowc_shim.contract.plan import is_outermost
-from flowc_targets.step_functions.series_parallel import MAX_DEPTH, Tree, series_parallel
+from flowc_targets.step_functions.series_parallel import MAX_DEPTH, series_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.ir.layout import Layout
+    from flowc_targets.step_functions.trees import Tree
 
 _INNER_DEPTH = 4
 """Nested Parallels inside a loop: ten loops may be nested, and a definition is nested JSON."""

@@ -29,7 +29,6 @@ from flowc_targets.step_functions.containers import container_task
 from flowc_targets.step_functions.graph import shape_of
 from flowc_targets.step_functions.history_events import estimate_events
 from flowc_targets.step_functions.names import Names
-from flowc_targets.step_functions.series_parallel import One, Seq, Tree
 from flowc_targets.step_functions.states import (
     CONTRACT,
     ERROR,
@@ -47,6 +46,7 @@ from flowc_targets.step_functions.states import (
     unit_retry,
     when,
 )
+from flowc_targets.step_functions.trees import One, Seq, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from flowc_targets.step_functions.overlap import (
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
-    from flowc_targets.step_functions.series_parallel import Tree
+    from flowc_targets.step_functions.trees import Tree
 
 SHOWN = 10
 """Notes of one flow; a summary counts the rest."""

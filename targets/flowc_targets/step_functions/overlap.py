@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowc_targets.step_functions.series_parallel import Edges, One, Par, Seq, Tree
+from flowc_targets.step_functions.trees import Edges, One, Par, Seq, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

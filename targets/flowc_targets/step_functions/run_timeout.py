@@ -18,7 +18,7 @@ from flowc_targets.step_functions.states import ERROR, State, catch
 
 if TYPE_CHECKING:
     from flowc_targets.step_functions.machine import Builder, Frame
-    from flowc_targets.step_functions.series_parallel import Tree
+    from flowc_targets.step_functions.trees import Tree
 
 DONE = "Flowc.AllStepsEnded"
 TIME_IS_UP = "Flowc.TimeIsUp"

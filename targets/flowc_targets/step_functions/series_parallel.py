@@ -4,20 +4,27 @@ A *tree* orders units: everything in one part of a ``Seq`` ends before the next 
 of a ``Par`` know nothing of each other. A graph whose order is *series-parallel* has exactly one
 such tree, and it is found: unconnected pieces become a ``Par``, and where everything before a
 point precedes everything behind it, a ``Seq``. What has neither (the smallest such graph is the
-"N": a → c, b → c, b → d) gets a barrier. A barrier is a cut of the piece into two; among the cuts
-at hand the one is taken that lengthens the longest way least, and then the one that orders the
-smallest share of the pairs across it that need no order.
+"N": a → c, b → c, b → d) gets a barrier. A barrier is a cut of the piece into two. In a piece of
+few units it is searched for (``cut_search``); in a larger one, among the cuts at hand, the one is
+taken that lengthens the longest way least, and then the one that orders the smallest share of the
+pairs across it that need no order.
 
-Nothing here recurses over the graph, no unit is duplicated, and equal input gives equal output.
+How near this comes to the best: docs/decisions/0020-series-parallel-by-search.md. Nothing here
+recurses over the graph, no unit is duplicated, and equal input gives equal output.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flowc.ir.graph import in_order
+from flowc_targets.step_functions.cut_search import MOST_UNITS, Search
+from flowc_targets.step_functions.trees import Edges, One, Par, Seq, Tree, par_depth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_DEPTH = 24
 """Nested ``Par`` of a tree; deeper ones are flattened into layers. Real flows have three or four;
@@ -26,33 +33,6 @@ state machines are nested JSON, whose readers recurse (Python's own at about 1,0
 _EXHAUSTIVE = 256
 """Units of a piece up to which any place may be cut. Larger ones are cut near the middle, so that
 a long ladder takes n·log n steps and not n²."""
-
-Edges = Mapping[str, Sequence[str]]
-"""Unit → the units that it comes after."""
-
-
-@dataclass(frozen=True, slots=True)
-class One:
-    """A unit."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seq:
-    """Parts one after the other; never empty, never a ``Seq`` in a ``Seq``."""
-
-    parts: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Par:
-    """Parts at the same time; at least two, never a ``Par`` in a ``Par``."""
-
-    parts: tuple[Tree, ...]
-
-
-Tree = One | Seq | Par
 
 
 @dataclass(slots=True)
@@ -76,6 +56,7 @@ def series_parallel(
     weight = {unit: (weights or {}).get(unit, 1) for unit in order}
     if not order:
         return None
+    search = Search(edges, weight)
     done: list[_Open] = [_Open(False)]
     # Work is a stack: a piece to take apart, or None to close the innermost open part.
     work: list[tuple[list[str], int, bool] | None] = [(order, 0, False)]
@@ -100,6 +81,11 @@ def series_parallel(
             for layer in parts:
                 _add(done[-1], _closed(_Open(True, [One(unit) for unit in layer])))
             continue
+        if len(piece) <= MOST_UNITS and search.goes_on:
+            tree = search.tree(piece)
+            if depth + par_depth(tree) <= max_depth:
+                _add(done[-1], tree)
+                continue
         cuts = _Piece(piece, edges, weight).cuts()
         done.append(_Open(False))
         work.append(None)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import random
+import statistics
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from benchmarks.best_tree import best_tree
+from benchmarks.flexible_sync import flexible_sync
+from benchmarks.graph_families import FAMILIES
+from benchmarks.series_parallel import losses, sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +21,8 @@ from flowc_targets.step_functions.overlap import (
     longest_in_tree,
     units_of,
 )
-from flowc_targets.step_functions.series_parallel import One, Par, Seq, Tree, series_parallel
+from flowc_targets.step_functions.series_parallel import series_parallel
+from flowc_targets.step_functions.trees import One, Par, Seq, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,6 +191,30 @@ def test_a_series_parallel_order_loses_nothing(tree: Tree) -> None:
     assert added_waits(graph, found) == []
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_small_pieces_lose_as_little_as_can_be(family: str, weighted: bool) -> None:
+    for graph, weights in sample(family, 7, 8, weighted=weighted):
+        tree, best = series_parallel(graph, weights), best_tree(graph, weights)
+        assert tree is not None and best is not None
+        assert losses(graph, weights, tree) == losses(graph, weights, best)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_larger_pieces_lose_little(family: str) -> None:
+    """The bounds are what was measured on more graphs, and some air; see decision 0020."""
+    ours, theirs = [], []
+    for graph, weights in sample(family, 24, 6, weighted=True):
+        for method, found in ((series_parallel, ours), (flexible_sync, theirs)):
+            tree = method(graph, weights)
+            assert tree is not None
+            found.append(losses(graph, weights, tree))
+    assert max(way for way, _ in ours) <= 1.25
+    assert statistics.median(way for way, _ in ours) <= 1.05
+    assert statistics.mean(way for way, _ in ours) <= statistics.mean(way for way, _ in theirs)
+    assert statistics.mean(p for _, p in ours) <= statistics.mean(p for _, p in theirs)
+
+
 def test_deep_nests_are_flattened() -> None:
     graph: Graph = {}
     last: list[str] = []
@@ -233,8 +263,8 @@ def _random() -> Graph:
     ],
 )
 def test_large_graphs_take_seconds(graph: Graph) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     tree = tree_of(graph)
     added_waits(graph, tree)
-    assert time.monotonic() - started < 20  # takes about one; a quadratic one would take minutes
+    assert time.process_time() - started < 20  # takes two; a quadratic one would take minutes
     assert sum(1 for _ in units_of(tree)) == len(graph)
