@@ -22,6 +22,7 @@ from flowc.source.located import Document, Map
 from flowc.source.secrets import decode_variables
 from flowc.source.stack_model import Stack
 from flowc.source.stack_tables import IGNORED_SECTIONS, STACK, STACKS, TARGET_NAMES
+from flowc.source.streamflow import is_streamflow, refuse_streamflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,9 @@ def decode_stacks(
         decoding.report(codes.WRONG_TYPE, message, document.span)
         return {}
     refuse_complex_keys(root, decoding, but="behaviors")
+    if is_streamflow(root):
+        refuse_streamflow(root, decoding)
+        return {}
     if "stacks" not in root:
         stack = _decode_stack(DEFAULT_STACK, root, document.span, document, decoding)
         return {} if stack is None else {DEFAULT_STACK: stack}
