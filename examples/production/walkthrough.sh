@@ -46,7 +46,7 @@ there show "$run" collect --input
 there show "$run" add --output
 
 say "a slow run begins, and meanwhile a retry changes"
-slow=$(there trigger report --input '{"day": "2027-03-02", "seconds": 20}' --format json | started)
+slow=$(there trigger report --input '{"day": "2027-03-02", "seconds": '"${SLOW_SECONDS:-20}"'}' --format json | started)
 for _ in $(seq 150); do [ "$(state_of "$slow")" = running ] && break; sleep 1; done
 there status "$slow"
 before=$(there status "$slow" --format json | field 'd["plan"]')
