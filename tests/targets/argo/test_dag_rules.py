@@ -167,7 +167,7 @@ def test_nested_loops_pass_the_scope_on() -> None:
     found = run(flow, counts={"outer:open": 2, "outer/inner:open": 2})
     assert found.phase == "Succeeded"
     body = [unit for unit in units(found) if unit.startswith("outer/inner/f")]
-    assert body == [f"outer/inner/f@{i}/{j}" for i in range(2) for j in range(2)]
+    assert body == [f"outer/inner/f@{i}/{j}~2" for i in range(2) for j in range(2)]
     assert units(found)[1] == "outer/inner:open@0"
 
 

@@ -280,7 +280,8 @@ def test_the_fan_out_bounds_its_items_by_dags_of_their_own() -> None:
     assert "dag" in found[item["template"]]
     assert item["withSequence"] == {"count": "{{inputs.parameters.count}}"}
     (inner,) = found["outer-inner-fan"]["dag"]["tasks"]
-    assert arguments(inner) == {"scope": "{{inputs.parameters.scope}}/{{item}}"}
+    scope = "{{inputs.parameters.scope}}/{{item}}~{{inputs.parameters.count}}"
+    assert arguments(inner) == {"scope": scope}
 
 
 def test_a_count_has_no_default_and_a_guard_says_start() -> None:
@@ -320,6 +321,7 @@ def test_what_is_particular_of_a_unit_is_on_its_template() -> None:
     parameters = {p["name"]: p["value"] for p in spec["arguments"]["parameters"]}
     assert parameters == {
         "input": "{}",
+        "start": "{}",
         "trigger": "null",
         "store": "s3://bucket/state",
         "store-options": '{"access_key_id": {"secret": "minio-id"}, "allow_http": "true", '

@@ -47,6 +47,7 @@ class Cluster:
             "workflow.name": "orders-x",
             "workflow.parameters.input": json.dumps(given),
             "workflow.parameters.trigger": "null",
+            "workflow.parameters.start": "{}",
             "workflow.parameters.store": f"sqlite:///{folder}/state.db",
         }
         self.pods = 0
@@ -124,13 +125,13 @@ def test_a_loop(cluster: Any, items: list[int]) -> None:
 
 
 def test_a_dead_item_gets_its_default(cluster: Any) -> None:
-    found = cluster(LOOP, {"items": [3, 4, 5]}, {"each/one@1"})
+    found = cluster(LOOP, {"items": [3, 4, 5]}, {"each/one@1~3"})
     assert (found.phase, found.end()) == ("Succeeded", ("succeeded", {"got": [3, -1, 5]}))
 
 
 def test_a_dead_item_without_a_default_fails_the_loop(cluster: Any) -> None:
     flow = LOOP.replace(", onError: {action: useDefault, defaultValue: -1}", "")
-    found = cluster(flow, {"items": [3, 4, 5]}, {"each/one@1"})
+    found = cluster(flow, {"items": [3, 4, 5]}, {"each/one@1~3"})
     assert (found.phase, found.end()[0]) == ("Failed", "failed")
 
 
