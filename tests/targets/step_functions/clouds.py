@@ -25,6 +25,8 @@ from flowc_targets.step_functions.deploy.provider import AwsProvider
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.engines.step_functions.processes import Process
+
     from flowc.deploy.model import Change
     from flowc.target import Compilation
     from flowc_shim.stores.api import StateStore
@@ -95,6 +97,7 @@ class Aws:
 
     def __init__(self, **options: Any) -> None:
         self.engine = StepFunctionsEngine(self._function, job_command=self._job, **options)
+        self._written: list[Process] = []
 
     def __enter__(self) -> Aws:
         self.engine.__enter__()
@@ -157,26 +160,23 @@ class Aws:
         return result
 
     def write_logs(self) -> None:
-        """Write what functions printed where Lambda does, a stream for each function."""
+        """Write what functions printed where Lambda does, a stream for each invocation."""
         client = self.client("logs")
-        for number, process in enumerate(self.engine.processes.all):
-            if process.kind != "lambda":
+        for process in list(self.engine.processes.all):
+            if process.kind != "lambda" or process.exit_code is None or process in self._written:
                 continue
+            self._written.append(process)
             place = {
                 "logGroupName": f"/aws/lambda/{process.name}",
-                "logStreamName": f"2027/[1]{number // 4}",
+                "logStreamName": f"2027/[1]{len(self._written)}",
             }
-            with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
+            with contextlib.suppress(client.exceptions.ResourceNotFoundException):
                 client.create_log_stream(**place)
-            now = int(time.time() * 1000)
-            lines = [
-                "START RequestId: 1",
-                *process.stdout.splitlines()[:-1],
-                *process.stderr.splitlines(),
-                "END RequestId: 1",
-            ]
-            events = [{"timestamp": now, "message": line} for line in lines]
-            client.put_log_events(**place, logEvents=events)
+                now = int(time.time() * 1000)
+                lines = ["START RequestId: 1", *process.stdout.splitlines()[:-1],
+                         *process.stderr.splitlines(), "END RequestId: 1"]  # fmt: skip
+                events = [{"timestamp": now, "message": line} for line in lines if line]
+                client.put_log_events(**place, logEvents=events)
 
     def empty(self) -> None:
         """Take away what a test deployed and stored."""
