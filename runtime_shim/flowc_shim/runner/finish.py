@@ -162,6 +162,9 @@ def begin_run(
             runtime.journal.write_header(header)
         _refuse(runtime, failure.info)
         return
+    due = None if by is None else by.value["scheduledTime"]
+    if header is not None and due is not None:
+        header = {**header, "scheduled": due}
     if by is not None and not admit(runtime, by, header or {}):
         return
     if by is not None and by.gives_input:

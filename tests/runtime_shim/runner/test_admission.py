@@ -31,6 +31,7 @@ def test_one_run_per_time() -> None:
     first, ended = fire(store, "one", "2027-03-01T23:30:00Z")
     assert ended == "succeeded"
     assert first.components.calls[0].input == "2027-03-02"
+    assert first.shim().journal.header()["scheduled"] == "2027-03-02T00:30:00+01:00"
     second, ended = fire(store, "two", "2027-03-01T23:30:00Z")
     assert (ended, second.components.calls) == ("skipped", [])
     end = second.shim().journal.end()

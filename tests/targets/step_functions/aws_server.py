@@ -7,7 +7,7 @@ ends with its standard input. Each line of that is ``FUNCTION EVENT``: the funct
 EventBridge would, and its answer printed.
 
 Once a second it does what moto does not: what functions printed gets into CloudWatch, and schedules
-that are due start their run (as many as there are whole minutes, never twice for one).
+that are due start their run. Minutes of schedules take ten seconds here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from itertools import count
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,9 @@ from flowc_targets.step_functions.deploy.schedules import SCHEDULED_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MINUTE = 10
+"""Seconds that a minute of schedules takes."""
 
 
 def fire(aws: Aws, at: datetime) -> None:
@@ -48,13 +52,14 @@ def going_on(aws: Aws) -> Iterator[None]:
     over = threading.Event()
 
     def work() -> None:
-        last = datetime.now(timezone.utc).replace(second=0, microsecond=0)
-        while not over.wait(1):
+        minute = datetime.now(timezone.utc).replace(second=0, microsecond=0)
+        for second in count(1):
+            if over.wait(1):
+                return
             aws.write_logs()
-            now = datetime.now(timezone.utc).replace(second=0, microsecond=0)
-            if now > last:
-                last = now
-                fire(aws, now)
+            if second % MINUTE == 0:
+                minute += timedelta(minutes=1)
+                fire(aws, minute)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

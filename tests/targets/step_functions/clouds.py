@@ -25,8 +25,6 @@ from flowc_targets.step_functions.deploy.provider import AwsProvider
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.engines.step_functions.processes import Process
-
     from flowc.deploy.model import Change
     from flowc.target import Compilation
     from flowc_shim.stores.api import StateStore
@@ -97,7 +95,7 @@ class Aws:
 
     def __init__(self, **options: Any) -> None:
         self.engine = StepFunctionsEngine(self._function, job_command=self._job, **options)
-        self._written: list[Process] = []
+        self._written: set[int] = set()
 
     def __enter__(self) -> Aws:
         self.engine.__enter__()
@@ -163,9 +161,10 @@ class Aws:
         """Write what functions printed where Lambda does, a stream for each invocation."""
         client = self.client("logs")
         for process in list(self.engine.processes.all):
-            if process.kind != "lambda" or process.exit_code is None or process in self._written:
+            ended = process.kind == "lambda" and process.exit_code is not None
+            if not ended or id(process) in self._written:
                 continue
-            self._written.append(process)
+            self._written.add(id(process))
             place = {
                 "logGroupName": f"/aws/lambda/{process.name}",
                 "logStreamName": f"2027/[1]{len(self._written)}",
