@@ -49,12 +49,14 @@ def compile_case(
     store: str,
     compute: str | None = None,
     name: str = "",
+    diagnostics: Diagnostics | None = None,
 ) -> Compilation:
     """Return the compilation of a case; any error is the test's failure, with its text.
 
-    ``name``: the flow's name on the target, where flows live side by side.
+    ``name``: the flow's name on the target, where flows live side by side. ``diagnostics``: gets
+    the notes.
     """
-    diagnostics = Diagnostics()
+    diagnostics = Diagnostics() if diagnostics is None else diagnostics
     document = read(case.flow_text(), f"{case.slug}.json", diagnostics)
     flow = decode_flow(document, diagnostics) if document else None
     if flow is not None:

@@ -37,8 +37,9 @@ def _may_skip(step: Step, steps: dict[str, Step]) -> bool:
         return True
     own = own_uses(step)
     if step.join_any:
-        edges = [may_lack(step, steps[path]) for path in (*(u.step for u in own), *step.needs)]
-        return bool(edges) and all(edges)
+        # a reference behind a condition may not be reached: then it is no edge
+        sure = [*(use.step for use in own if not use.conditions), *step.needs]
+        return bool(own or step.needs) and all(may_lack(step, steps[path]) for path in sure)
     strict = [use.step for use in own if not use.tolerant]
     return any(may_lack(step, steps[path]) for path in (*strict, *step.needs))
 

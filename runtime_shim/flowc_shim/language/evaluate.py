@@ -137,9 +137,12 @@ def holds(condition: v.Condition, scope: Scope) -> bool:
 
 def needed(guard: v.Guard, scope: Scope) -> bool:
     """Whether any conjunction of ``guard`` holds; a member that fails or is skipped does not."""
-    return guard is None or any(
-        all(_holds_quietly(condition, scope) for condition in conjunction) for conjunction in guard
-    )
+    return guard is None or any(reaches(conjunction, scope) for conjunction in guard)
+
+
+def reaches(conjunction: tuple[v.Condition, ...], scope: Scope) -> bool:
+    """Whether all of ``conjunction`` hold; one that fails or is skipped does not."""
+    return all(_holds_quietly(condition, scope) for condition in conjunction)
 
 
 def _holds_quietly(condition: v.Condition, scope: Scope) -> bool:

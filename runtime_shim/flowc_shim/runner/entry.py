@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.outcomes import BLOCKS_READERS, EDGE_TRUE, NEVER_RAN, Outcome
 from flowc_shim.contract.plan import FINALLY, ROOT, PlanStep
-from flowc_shim.language.evaluate import SkippedReference, holds, needed
+from flowc_shim.language.evaluate import SkippedReference, holds, needed, reaches
 from flowc_shim.language.references import step_uses
 from flowc_shim.runner import keys
 from flowc_shim.runner.deadline import end_in_time
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc_shim.language import values as v
+    from flowc_shim.language.evaluate import Scope
     from flowc_shim.runner.keys import Indices
     from flowc_shim.runner.runtime import Runtime
 
@@ -40,7 +41,7 @@ def decide_entry(runtime: Runtime, step: PlanStep, indices: Indices) -> Outcome 
         return Outcome.NOT_STARTED
     if end_in_time(runtime, step.scope) or is_failing(runtime, step.scope, indices):
         return Outcome.NOT_STARTED
-    if _skipped_by_edges(step, outcomes):
+    if _skipped_by_edges(step, outcomes, scope):
         return Outcome.SKIPPED
     if step.when is not None:
         try:
@@ -76,13 +77,16 @@ def own_values(step: PlanStep) -> Iterator[v.Value]:
         yield step.when.value
 
 
-def _skipped_by_edges(step: PlanStep, outcomes: dict[str, Outcome]) -> bool:
+def _skipped_by_edges(step: PlanStep, outcomes: dict[str, Outcome], scope: Scope) -> bool:
+    """Whether the edges that are reached keep the step from running; none at all keep nothing."""
     uses = [use for value in own_values(step) for use in step_uses(value)]
+    reached = [use for use in uses if reaches(use.conditions, scope)]
     if step.join_any:
-        edges = [use.step for use in uses] + list(step.needs)
-        return bool(edges) and not any(outcomes.get(path) in EDGE_TRUE for path in edges)
-    # A reference behind a condition counts only once it is reached: evaluating it tells.
-    strict = [use.step for use in uses if not use.tolerant and not use.conditions]
+        edges = [use.step for use in reached] + list(step.needs)
+        return bool(uses or step.needs) and not any(
+            outcomes.get(path) in EDGE_TRUE for path in edges
+        )
+    strict = [use.step for use in reached if not use.tolerant]
     return any(outcomes.get(path) is Outcome.SKIPPED for path in [*strict, *step.needs])
 
 
