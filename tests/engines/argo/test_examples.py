@@ -54,6 +54,15 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def engines(argo_cluster: Cluster) -> Iterator[dict[str, ArgoEngine]]:
+    """The examples' own namespaces, which go with the last of them."""
+    made: dict[str, ArgoEngine] = {}
+    yield made
+    for engine in made.values():
+        engine.close()
+
+
 def answers(flow: dict[str, Any]) -> dict[str, list[Any]]:
     """Return the answers that the cases of a flow give for its component servers."""
     found: dict[str, list[Any]] = {}
@@ -144,7 +153,9 @@ def lent(cluster: Cluster, s3: str, hosts: dict[str, str], heavy: bool) -> str:
     return json.dumps(pod_patch(cluster.shared, main=main, hostAliases=aliases))
 
 
-def install(case: GoldenCase, engine: ArgoEngine) -> tuple[str, list[dict[str, Any]]]:
+def install(
+    case: GoldenCase, cluster: Cluster, engines: dict[str, ArgoEngine]
+) -> tuple[ArgoEngine, list[dict[str, Any]]]:
     """Apply the golden files; schedules are held still."""
     documents = [
         document
@@ -152,8 +163,9 @@ def install(case: GoldenCase, engine: ArgoEngine) -> tuple[str, list[dict[str, A
         for document in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)
     ]
     namespace = documents[0]["metadata"]["namespace"]
-    metadata = {"name": namespace}
-    apply(engine.client, [{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}])
+    if namespace not in engines:
+        engines[namespace] = ArgoEngine(cluster, namespace)
+    engine = engines[namespace]
     for name, value in SECRETS.get(case.example, {}).items():
         secret = {"name": name, "namespace": namespace}
         data = {"value": value}
@@ -165,20 +177,19 @@ def install(case: GoldenCase, engine: ArgoEngine) -> tuple[str, list[dict[str, A
         if document["kind"] == "CronWorkflow":
             document["spec"]["suspend"] = True
     apply(engine.client, documents)
-    return namespace, documents
+    return engine, documents
 
 
 @pytest.mark.parametrize("case", ARGO, ids=lambda case: case.folder)
 def test_example(
     case: GoldenCase,
     argo_cluster: Cluster,
+    engines: dict[str, ArgoEngine],
     s3: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shared = ArgoEngine(argo_cluster, "examples")
-    namespace, documents = install(case, shared)
-    engine = ArgoEngine(argo_cluster, namespace)
+    engine, documents = install(case, argo_cluster, engines)
     text = (GOLDEN / case.folder / "plan.yaml").read_text()
     hosts = {h: free_address() for h in sorted(set(re.findall(r'"http://([^":/]+):8080"', text)))}
     template = next(d for d in documents if d["kind"] == "WorkflowTemplate")
