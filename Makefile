@@ -8,7 +8,7 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast lint golden conformance argo-up argo-down test-argo test-argo-slice
-.PHONY: faults-aws large-loops test-podman test-objects bench-balancer bench-series-parallel wheel clean
+.PHONY: walkthrough-aws faults-aws large-loops test-podman test-objects bench-balancer bench-series-parallel wheel clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ test-argo: $(DEV) ## Run all that needs Argo's controller, on that cluster or KU
 
 test-argo-slice: $(DEV) ## Run what CI runs of it
 	$(ARGO_TESTS) -m argo_slice
+
+walkthrough-aws: $(DEV) ## Run examples/production/walkthrough.sh step-functions, on moto in a process of its own
+	$(BIN)/python -m pytest -q -m walkthrough tests/targets/step_functions/test_walkthrough.py
 
 faults-aws: $(DEV) ## Deploy to AWS with a fault, or a kill, at every call instead of some
 	FLOWC_ALL_FAULTS=1 $(BIN)/python -m pytest -q tests/targets/step_functions/test_deploy_faults.py
