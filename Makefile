@@ -32,7 +32,7 @@ test: $(DEV) lint ## Run everything that is checked before a change is accepted
 	$(BIN)/python -m pytest -n $(JOBS) -q
 
 test-fast: $(DEV) ## Run the tests that need no engine, no server and no other tool
-	$(BIN)/python -m pytest -n $(JOBS) -q -m "not engine and not argo" tests/compiler tests/runtime_shim tests/targets tests/cli
+	$(BIN)/python -m pytest -n $(JOBS) -q -m "not engine and not argo and not walkthrough" tests/compiler tests/runtime_shim tests/targets tests/cli
 
 lint: $(DEV) ## Check style and types
 	$(BIN)/ruff check .
