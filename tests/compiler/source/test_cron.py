@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowc.source.cron import FIELDS, Cron, CronError, parse_cron
@@ -37,7 +37,7 @@ def holds(text: str, value: int, greatest: int) -> bool:
         if span == "*":
             return True
         low = int(first)
-        high = int(last) if dash else greatest if step else low
+        high = int(last) if dash else max(low, greatest) if step else low
         if low <= value <= high and (value - low) % int(step or 1) == 0:
             return True
     return False
@@ -47,7 +47,8 @@ def fires(text: str, at: dt.datetime) -> bool:
     minute, hour, day, month, weekday = text.split()
     number = at.isoweekday() % 7
     on_day = holds(day, at.day, 31)
-    on_weekday = holds(weekday, number, 6) or (number == 0 and holds(weekday, 7, 7))
+    # 7 is another word for Sunday; from a day on with a step goes to Saturday, as Argo's cron reads
+    on_weekday = holds(weekday, number, 6) or (number == 0 and holds(weekday, 7, 6))
     if day == "*" or weekday == "*":
         days = on_day and on_weekday
     else:
@@ -69,6 +70,7 @@ def aws_fires(expression: str, at: dt.datetime) -> bool:
     return time and holds(month, at.month, 12) and days
 
 
+@example("* * * * 1/1", [START + dt.timedelta(days=2)])
 @given(CRONS, st.lists(MINUTES, min_size=20, max_size=60))
 def test_both_dialects_fire_when_the_text_does(text: str, times: list[dt.datetime]) -> None:
     cron = parse_cron(text)
