@@ -91,13 +91,18 @@ class Faulty(Session):
 
 
 def state(aws: Aws, compilation: Compilation) -> str:
-    """Everything that is there, as text."""
+    """Everything that is there, as text, but for the plan of the first release.
+
+    Plans stay; whether that one was written depends on where the first deployment ended.
+    """
     there = provider(aws.engine.endpoint, compilation)
     from flowc_targets.step_functions.deploy.deployer import AwsDeployer
 
     found = there.observe(AwsDeployer().desired(compilation))
     seen = sorted((str(one.ref), json.dumps(one.body, sort_keys=True)) for one in found)
-    return json.dumps([seen, sorted(aws.objects())], indent=1)
+    first = f"plans/{flow(1).plan.digest}"
+    objects = sorted(key for key in aws.objects() if not key.endswith(first))
+    return json.dumps([seen, objects], indent=1)
 
 
 def operations(aws: Aws) -> list[str]:
