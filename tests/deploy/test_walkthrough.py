@@ -15,7 +15,7 @@ from tests.runtime_shim.stores import s3_server
 if TYPE_CHECKING:
     from tests.engines.argo.cluster import Cluster
 
-pytestmark = [pytest.mark.argo, pytest.mark.argo_slice]
+pytestmark = pytest.mark.argo
 EXAMPLE = Path(__file__).parents[2] / "examples" / "production"
 
 
