@@ -289,7 +289,7 @@ def at_call(number: int, then: Callable[[], None], *, after: bool) -> pytest.Mon
     made.setattr(Connection, "ask", counted(Connection.ask))
     for name in ("create", "read", "read_many", "list", "delete_run"):
         made.setattr(SqliteStore, name, counted(getattr(SqliteStore, name)))
-    made.count = count  # type: ignore[attr-defined]
+    made.count = count
     return made
 
 
@@ -299,7 +299,7 @@ def calls_of(project: Project, *command: str) -> int:
         assert project.flowc(*command).code == 0
     finally:
         watched.undo()
-    return int(watched.count[0])  # type: ignore[attr-defined]
+    return int(watched.count[0])
 
 
 def kill() -> None:

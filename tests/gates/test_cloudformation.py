@@ -46,7 +46,7 @@ def lint(*paths: Path) -> str:
 
 def trigger(cron: str, zone: str | None, input: object) -> Trigger:
     span = Span("flowc.yaml", 1, 1, 1)
-    return Trigger(At(cron, span), At(zone, span) if zone else None, input, span)  # type: ignore[arg-type]
+    return Trigger(At(cron, span), At(zone, span) if zone else None, input, span)
 
 
 def test_templates_of_the_examples() -> None:

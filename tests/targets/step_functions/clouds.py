@@ -202,7 +202,7 @@ def reset(service: str) -> None:
     else:
         from moto.backends import get_backend
 
-        backends = get_backend(service)  # type: ignore[call-overload]
+        backends = get_backend(service)
     backends[ACCOUNT]["aws" if service == "iam" else REGION].reset()
 
 
