@@ -118,7 +118,7 @@ def up() -> Cluster:
         made.shared.mkdir()
         made.shared.chmod(0o777)
         client = connect(made.kubeconfig)
-        install_argo(client, pod_patch(made.shared))
+        install_argo(client, pod_patch(made.shared), folder)
         processes.append(start_controller(folder, built))
         server, url = start_server(folder, built)
         processes.append(server)

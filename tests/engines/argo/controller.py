@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import yaml
-from tests.engines.argo.api import apply
+from tests.engines.argo.api import (
+    CronWorkflow,
+    Workflow,
+    WorkflowTaskResult,
+    WorkflowTemplate,
+    apply,
+)
 from tests.engines.argo.images import argoexec_name
-from tests.engines.argo.processes import Process, start
+from tests.engines.argo.processes import Process, start, wait_until
 from tests.gates.argo_module import module_directory
 
 if TYPE_CHECKING:
@@ -20,12 +28,15 @@ if TYPE_CHECKING:
 
 NAMESPACE = "argo"
 CONFIG = "workflow-controller-configmap"
+KINDS = (Workflow, WorkflowTemplate, CronWorkflow, WorkflowTaskResult)
 
 
-def install_argo(client: Client, patch: dict[str, Any]) -> None:
+def install_argo(client: Client, patch: dict[str, Any], folder: Path) -> None:
     """Apply Argo's CRDs and its configuration; ``patch`` is merged into the spec of every pod."""
     for path in sorted((module_directory() / "manifests/base/crds/full").glob("argoproj*.yaml")):
         apply(client, [yaml.load(path.read_text(), Loader=yaml.CSafeLoader)])
+    for kind in KINDS:
+        wait_until(f"the API of {kind.__name__}", partial(_served, client, kind), 60, folder)
     defaults = {"spec": {"podSpecPatch": json.dumps(patch)}}
     executor = {"resources": {"requests": {"cpu": "1m", "memory": "1Mi"}}}
     data = {
@@ -42,6 +53,20 @@ def install_argo(client: Client, patch: dict[str, Any]) -> None:
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data},
         ],
     )
+
+
+def _served(client: Client, kind: Any) -> bool:
+    """Whether the API server answers for a kind: it serves a CRD a while after it took it.
+
+    Until then it says 404 on a plain page, then 429, "storage is (re)initializing".
+    """
+    try:
+        list(client.list(kind, namespace="*"))
+    except httpx2.HTTPStatusError as error:
+        if error.response.status_code in (404, 429):
+            return False
+        raise
+    return True
 
 
 def start_controller(folder: Path, programs: Programs) -> Process:
