@@ -21,7 +21,7 @@ from flowc.source.link_flows import link_flows
 from flowc.source.stack_model import Ecs, StoreSpec
 from flowc.source.yaml_reader import read
 from flowc.targets import find_target
-from flowc_shim.contract.plan import PlanLoop, PlanWhile
+from flowc_shim.contract.steps import PlanLoop, PlanWhile
 from flowc_shim.runner.journal import Journal
 from flowc_shim.stores.open import open_store
 

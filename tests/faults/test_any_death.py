@@ -15,7 +15,8 @@ from tests.conformance.model import Case
 from tests.faults.test_budgets import PATIENCE, DyingStore, Killed
 from tests.runtime_shim.runner.world import Components, World, retry
 
-from flowc_shim.contract.plan import FINALLY, ROOT, PlanWhile
+from flowc_shim.contract.scopes import FINALLY, ROOT
+from flowc_shim.contract.steps import PlanWhile
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.keys import indices_text
 from flowc_shim.stores.memory import MemoryStore

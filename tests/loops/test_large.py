@@ -10,7 +10,7 @@ from tests.conformance.engines import StepFunctions, compile_case, run_local
 from tests.conformance.model import Case, differences
 from tests.runtime_shim.runner.world import World
 
-from flowc_shim.contract.plan import PlanLoop
+from flowc_shim.contract.steps import PlanLoop
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,6 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 400
 REASONS: dict[str, str] = {
     "runtime_shim/flowc_shim/runner/journal.py": "every kind of row of a run, read and decided",
-    "runtime_shim/flowc_shim/contract/plan.py": "the contract, and both directions of its JSON",
 }
 """Files over the length, each with the reason."""
 

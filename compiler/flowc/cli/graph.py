@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowc.cli.session import Session
 from flowc.ir.model import Call, Loop, Program, Step, While
-from flowc_shim.contract.plan import FINALLY
+from flowc_shim.contract.scopes import FINALLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flowc.cli.reporting import say
-from flowc_shim.contract.plan import in_finally
+from flowc_shim.contract.scopes import in_finally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,17 +6,10 @@ from typing import TYPE_CHECKING
 
 from flowc.ir.model import Call, Program, Step, SubFlow, While
 from flowc.ir.placement import IN_CONTAINER
-from flowc_shim.contract.plan import (
-    Plan,
-    PlanCall,
-    PlanFlow,
-    PlanLoop,
-    PlanStep,
-    PlanUnit,
-    PlanWhile,
-    in_finally,
-)
+from flowc_shim.contract.plan import Plan
 from flowc_shim.contract.policies import Cache
+from flowc_shim.contract.scopes import in_finally
+from flowc_shim.contract.steps import PlanCall, PlanFlow, PlanLoop, PlanStep, PlanUnit, PlanWhile
 from flowc_shim.language.canonical import digest
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from flowc.ir.chains import plain_chains
 from flowc.ir.graph import depths, in_order
 from flowc.ir.model import Call, Loop, Program, Step, While
-from flowc_shim.contract.plan import is_outermost
 from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
+from flowc_shim.contract.scopes import is_outermost
 from flowc_shim.language import values as v
 
 if TYPE_CHECKING:

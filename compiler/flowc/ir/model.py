@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import FINALLY, ROOT, in_finally, is_outermost
 from flowc_shim.contract.policies import FAIL, NO_TOLERANCE, OnError, Tolerance
+from flowc_shim.contract.scopes import FINALLY, ROOT, in_finally, is_outermost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

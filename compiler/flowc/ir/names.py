@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
-from flowc_shim.contract.plan import FINALLY
+from flowc_shim.contract.scopes import FINALLY
 
 if TYPE_CHECKING:
     from collections.abc import Set

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.source.stack_model import ComponentClass, Profile, Stack
-    from flowc_shim.contract.plan import Candidate, PlanVariable
+    from flowc_shim.contract.steps import Candidate, PlanVariable
 
 IN_CONTAINER = frozenset({"python", "command", "container"})
 """Class types whose work is done in (or beside) the unit's own container."""

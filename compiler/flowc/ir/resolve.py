@@ -25,8 +25,8 @@ from flowc.source.model import (
     SourceWhile,
 )
 from flowc.source.text_spans import part_span
-from flowc_shim.contract.plan import FINALLY, ROOT, in_finally
 from flowc_shim.contract.policies import OnError
+from flowc_shim.contract.scopes import FINALLY, ROOT, in_finally
 from flowc_shim.language import values as v
 from flowc_shim.language.expressions import (
     ExpressionSyntaxError,

@@ -10,7 +10,7 @@ from flowc.ir.references import span_of
 from flowc.passes.declared_schemas import DeclaredSchemas
 from flowc.passes.run_schemas import ERROR_SCHEMA, TRIGGER_SCHEMA, run_schema
 from flowc.passes.step_values import own_values
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.scopes import ROOT
 from flowc_shim.language import values as v
 from flowc_shim.language.expressions import (
     Expression,

@@ -13,7 +13,7 @@ from flowc.json_schema import Found, Lead, follow_schema, types_of
 from flowc.passes.declared_schemas import DeclaredSchemas
 from flowc.passes.run_schemas import TRIGGER_SCHEMA, run_schema
 from flowc.passes.step_values import own_values
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.scopes import ROOT
 from flowc_shim.language import values as v
 from flowc_shim.language.paths import Path, render_path
 

@@ -17,7 +17,7 @@ from flowc.ir.graph import cyclic_groups, in_order
 from flowc.ir.model import Call, Program, Step
 from flowc.ir.references import step_uses
 from flowc.passes.check_cycles import scope_edges
-from flowc_shim.contract.plan import ROOT, is_outermost
+from flowc_shim.contract.scopes import ROOT, is_outermost
 from flowc_shim.language import values as v
 from flowc_shim.language.encode import encode_value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import in_finally
+from flowc_shim.contract.scopes import in_finally
 from flowc_shim.contract.trigger import KEYS
 
 if TYPE_CHECKING:

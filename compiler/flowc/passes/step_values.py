@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.scopes import ROOT
 from flowc_shim.language import values as v
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowc.source.model import At
     from flowc.source.stack_model import ComponentClass, Profile, Stack
-    from flowc_shim.contract.plan import Candidate
+    from flowc_shim.contract.steps import Candidate
 
 _SAME_PLACE = ("target", "namespace", "region", "unit_image", "state_store")
 

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Diagnostics, Span, codes
-from flowc_shim.contract.plan import Candidate
+from flowc_shim.contract.steps import Candidate
 from flowc_shim.language.routes import Resolution, RouteError, Router, Rules, compile_routes
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from flowc.json_schema import mismatches
 from flowc.passes.step_values import all_nodes
 from flowc.source.flow_schemas import implicit_default
 from flowc.source.model import SourceVariable
-from flowc_shim.contract.plan import PlanVariable
+from flowc_shim.contract.steps import PlanVariable
 from flowc_shim.language import values as v
 from flowc_shim.language.references import expression_references
 

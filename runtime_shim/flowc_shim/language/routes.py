@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from flowc_shim.contract.plan import Candidate
+from flowc_shim.contract.steps import Candidate
 
 DEFAULT_COMPONENT = "/{component}"
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from flowc_shim.contract.errors import final_error
 from flowc_shim.contract.outcomes import Outcome
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.scopes import ROOT
 from flowc_shim.runner.records import EndRecord
 from flowc_shim.stores.commit import commit
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.components.api import Call
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
-from flowc_shim.contract.plan import Candidate, PlanCall, PlanStep
+from flowc_shim.contract.steps import Candidate, PlanCall, PlanStep
 from flowc_shim.language.evaluate import Scope, SkippedReference, retry_condition
 from flowc_shim.language.paths import PathNotFound, follow, parse_path
 from flowc_shim.runner.host import Host

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import final_error
 from flowc_shim.contract.outcomes import Outcome
-from flowc_shim.contract.plan import PLAN_VERSION, PlanCall, PlanStep
+from flowc_shim.contract.plan import PLAN_VERSION
+from flowc_shim.contract.steps import PlanCall, PlanStep
 from flowc_shim.language.canonical import canonical, digest
 from flowc_shim.language.evaluate import evaluate
 from flowc_shim.runner.attempts import choose

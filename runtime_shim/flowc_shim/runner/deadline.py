@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo
-from flowc_shim.contract.plan import ROOT, in_finally
+from flowc_shim.contract.scopes import ROOT, in_finally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.outcomes import BLOCKS_READERS, EDGE_TRUE, NEVER_RAN, Outcome
-from flowc_shim.contract.plan import FINALLY, ROOT, PlanStep
+from flowc_shim.contract.scopes import FINALLY, ROOT
 from flowc_shim.language.evaluate import SkippedReference, holds, needed, reaches
 from flowc_shim.language.references import step_uses
 from flowc_shim.runner import keys
@@ -19,6 +19,7 @@ from flowc_shim.runner.finally_steps import seen_outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowc_shim.contract.steps import PlanStep
     from flowc_shim.language import values as v
     from flowc_shim.language.evaluate import Scope
     from flowc_shim.runner.keys import Indices

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
-from flowc_shim.contract.plan import FINALLY, PlanWhile, in_finally
+from flowc_shim.contract.scopes import FINALLY, in_finally
+from flowc_shim.contract.steps import PlanWhile
 from flowc_shim.contract.verdict import Status
 
 if TYPE_CHECKING:

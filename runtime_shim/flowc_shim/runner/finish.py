@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flowc_shim.components.json_text import decode_json
 from flowc_shim.contract.errors import ErrorInfo, FlowError, final_error
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, NEVER_RAN, Outcome
-from flowc_shim.contract.plan import FINALLY, ROOT
+from flowc_shim.contract.scopes import FINALLY, ROOT
 from flowc_shim.contract.trigger import read_trigger
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.canonical import canonical

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import PlanLoop, PlanUnit
+from flowc_shim.contract.steps import PlanLoop, PlanUnit
 from flowc_shim.contract.verdict import Status, Verdict
 
 if TYPE_CHECKING:

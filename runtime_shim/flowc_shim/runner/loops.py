@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
 from flowc_shim.contract.outcomes import BLOCKS_READERS, FAILS_THE_FLOW, NEVER_RAN, Outcome
-from flowc_shim.contract.plan import PlanLoop, PlanStep
+from flowc_shim.contract.steps import PlanLoop, PlanStep
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.entry import decide_entry
 from flowc_shim.runner.lanes import read_rollups

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
 from flowc_shim.contract.outcomes import BLOCKS_READERS, FAILS_THE_FLOW, NEVER_RAN, Outcome
-from flowc_shim.contract.plan import PlanStep, PlanWhile
+from flowc_shim.contract.steps import PlanStep, PlanWhile
 from flowc_shim.language.evaluate import SkippedReference, evaluate, holds
 from flowc_shim.runner.deaths import read_death
 from flowc_shim.runner.entry import decide_entry

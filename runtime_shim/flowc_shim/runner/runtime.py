@@ -14,14 +14,8 @@ from flowc_shim.artifacts.staging import Artifacts
 from flowc_shim.components.log_mask import hide_in_logs
 from flowc_shim.contract.errors import final_error
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
-from flowc_shim.contract.plan import (
-    Plan,
-    PlanLoop,
-    PlanStep,
-    PlanWhile,
-    in_finally,
-    is_outermost,
-)
+from flowc_shim.contract.scopes import in_finally, is_outermost
+from flowc_shim.contract.steps import PlanLoop, PlanStep, PlanWhile
 from flowc_shim.language.evaluate import SkippedReference
 from flowc_shim.runner.finally_steps import end_facts, seen_outcome
 from flowc_shim.runner.sub_flows import flow_around
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
 
     from flowc_shim.components.pool import ClientPool
     from flowc_shim.contract.json_types import Json
+    from flowc_shim.contract.plan import Plan
     from flowc_shim.runner.journal import Journal
     from flowc_shim.runner.keys import Indices
     from flowc_shim.runner.records import LoopRecord, PassState

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import Outcome
-from flowc_shim.contract.plan import PlanCall, PlanStep, PlanUnit, PlanWhile
+from flowc_shim.contract.steps import PlanCall, PlanStep, PlanUnit, PlanWhile
 from flowc_shim.runner.attempts import Later, due_later
 from flowc_shim.runner.deaths import Death, read_death
 from flowc_shim.runner.entry import UndecidedDependency, decide_entry

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
-from flowc_shim.contract.plan import PlanCall, PlanLoop, PlanStep, is_outermost
+from flowc_shim.contract.scopes import is_outermost
+from flowc_shim.contract.steps import PlanCall, PlanLoop, PlanStep
 from flowc_shim.language.canonical import digest
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later, Success, attempt_call

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError, final_error
-from flowc_shim.contract.plan import PlanFlow, PlanLoop, PlanStep, is_outermost
+from flowc_shim.contract.scopes import is_outermost
+from flowc_shim.contract.steps import PlanFlow, PlanLoop, PlanStep
 from flowc_shim.schemas import SchemaMismatch, check_instance
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, Outcome
-from flowc_shim.contract.plan import PlanCall, PlanLoop, PlanStep, PlanUnit, PlanWhile, in_finally
+from flowc_shim.contract.scopes import in_finally
+from flowc_shim.contract.steps import PlanCall, PlanLoop, PlanStep, PlanUnit, PlanWhile
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowc_shim.contract.errors import ErrorInfo
     from flowc_shim.contract.json_types import Json
-    from flowc_shim.contract.plan import PlanVariable
+    from flowc_shim.contract.steps import PlanVariable
 
 _SHORTEST_MASKED = 4
 SHORTEST_REFUSED = 8

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.errors import platform_error
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.scopes import ROOT
 from flowc_shim.runner import keys
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finally_steps import run_finally_here

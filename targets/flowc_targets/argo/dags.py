@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import ROOT, is_outermost
+from flowc_shim.contract.scopes import ROOT, is_outermost
 from flowc_targets._shared.names import unique_names
 from flowc_targets.argo.cells import (
     SETTLES_PER_TASK,

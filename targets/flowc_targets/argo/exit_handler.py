@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.plan import FINALLY
+from flowc_shim.contract.scopes import FINALLY
 from flowc_targets.argo.dags import EXIT
 from flowc_targets.argo.leaves import light_class
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import is_outermost
+from flowc_shim.contract.scopes import is_outermost
 from flowc_targets.argo.edges import count_of, go_of
 from flowc_targets.argo.tasks import OUTER, SCOPE, Document, dag, task
 

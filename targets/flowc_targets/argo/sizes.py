@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from flowc.ir.layout import WhileFacts
-from flowc_shim.contract.plan import ROOT, is_outermost
+from flowc_shim.contract.scopes import ROOT, is_outermost
 from flowc_targets.argo.cells import cells_of, guarded, segments_of
 from flowc_targets.argo.lanes import tasks_of
 from flowc_targets.argo.limits import BYTES_PER_NODE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.plan import is_outermost
+from flowc_shim.contract.scopes import is_outermost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

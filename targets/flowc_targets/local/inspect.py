@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from flowc_shim.components.log_mask import MASK
 from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.errors import FlowError
-from flowc_shim.contract.plan import FINALLY, ROOT, Plan, PlanCall, PlanWhile
+from flowc_shim.contract.scopes import FINALLY, ROOT
+from flowc_shim.contract.steps import PlanCall, PlanWhile
 from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import load_plan
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc_shim.contract.json_types import Json
-    from flowc_shim.contract.plan import PlanVariable
+    from flowc_shim.contract.plan import Plan
+    from flowc_shim.contract.steps import PlanVariable
     from flowc_shim.runner.keys import Indices
     from flowc_shim.stores.api import StateStore
 

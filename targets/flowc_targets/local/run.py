@@ -17,7 +17,7 @@ from urllib.parse import quote
 from flowc_shim.artifacts.places import beside_state
 from flowc_shim.blob_api.command import StoreBlobs
 from flowc_shim.components.pool import ClientPool
-from flowc_shim.contract.plan import FINALLY, ROOT
+from flowc_shim.contract.scopes import FINALLY, ROOT
 from flowc_shim.contract.secrets import revealed
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finish import begin_run

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from flowc.ir.layout import Layout, LoopFacts, Unit
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.scopes import ROOT
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.runner.keys import Indices
 

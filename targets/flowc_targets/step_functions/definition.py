@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.scopes import ROOT
 from flowc_targets.step_functions.history_events import estimate_events
 from flowc_targets.step_functions.limits import HISTORY_EVENTS, RANGE_ITEMS
 from flowc_targets.step_functions.machine import Builder

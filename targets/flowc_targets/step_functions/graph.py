@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc.ir.layout import LoopFacts, WhileFacts
-from flowc_shim.contract.plan import is_outermost
+from flowc_shim.contract.scopes import is_outermost
 from flowc_targets.step_functions.series_parallel import MAX_DEPTH, series_parallel
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flowc_shim.contract.plan import in_finally, is_outermost
+from flowc_shim.contract.scopes import in_finally, is_outermost
 from flowc_targets.step_functions.limits import (
     INLINE_CONCURRENCY,
     INLINE_EVENTS,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from flowc.ir.layout import LoopFacts, Unit, WhileFacts, close_id
 from flowc.ir.model import While
-from flowc_shim.contract.plan import FINALLY, ROOT
+from flowc_shim.contract.scopes import FINALLY, ROOT
 from flowc_targets.step_functions import loops, passes, run_timeout
 from flowc_targets.step_functions.compute import CALLING, Compute
 from flowc_targets.step_functions.containers import container_task

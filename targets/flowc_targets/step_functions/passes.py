@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import is_outermost
+from flowc_shim.contract.scopes import is_outermost
 from flowc_targets.step_functions.history_events import SIMPLE_STATE
 from flowc_targets.step_functions.limits import CHUNK_EVENTS, INLINE_EVENTS, MOST_CHUNKS, MOST_TURNS
 from flowc_targets.step_functions.states import RUN, VERDICT, State, catch, choice, when

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.plan import ROOT
+from flowc_shim.contract.scopes import ROOT
 from flowc_targets.step_functions.limits import RUN_GRACE_SECONDS
 from flowc_targets.step_functions.states import ERROR, State, catch
 

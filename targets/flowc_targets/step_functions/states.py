@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.plan import is_outermost
+from flowc_shim.contract.scopes import is_outermost
 from flowc_targets.step_functions.limits import TASK_SECONDS
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from flowc.source.model import Needs
 from flowc.source.stack_model import Balancer, Deploy, Replicas
 from flowc.source.yaml_reader import read
 from flowc_shim.components.builtins import client
-from flowc_shim.contract.plan import Candidate
+from flowc_shim.contract.steps import Candidate
 from flowc_shim.language.routes import compile_routes
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import pytest
 
 from flowc_shim.blob_api.address import TOKEN, URL, blob_api_url
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo
-from flowc_shim.contract.plan import Candidate, Plan, PlanCall, PlanStep, PlanUnit
+from flowc_shim.contract.plan import Plan
+from flowc_shim.contract.steps import Candidate, PlanCall, PlanStep, PlanUnit
 from flowc_shim.language import values as v
 from flowc_shim.runner.variables import Variables
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowc_shim.contract.plan import Candidate
+from flowc_shim.contract.steps import Candidate
 from flowc_shim.language.routes import RouteError, compile_routes
 
 

@@ -82,6 +82,9 @@ def test_a_tolerated_failure_stops_its_item_and_no_other() -> None:
     ]
     for other in others:
         other.start()
+    while world.components.called().count("slow") < 2:
+        assert all(other.is_alive() for other in others)
+        time.sleep(0.01)
     world.run("l/bad", "0", shim=shim)
     for other in others:
         other.join(timeout=30)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.runtime_shim.runner.world import Components, World, fails, plan_of, retry
 
-from flowc_shim.contract.plan import PlanLoop
+from flowc_shim.contract.steps import PlanLoop
 from flowc_shim.runner.keys import parse_scope
 from flowc_shim.runner.lanes import MOST_ROLLUPS, parts_of
 from flowc_shim.stores.memory import MemoryStore

@@ -12,7 +12,6 @@ from moto import mock_aws
 from flowc_shim import aws_secrets
 from flowc_shim.aws_secrets import SecretsUnavailable, with_secrets
 from flowc_shim.contract.errors import FlowError
-from flowc_shim.contract.plan import PlanVariable
 from flowc_shim.contract.secrets import (
     SecretMissing,
     class_secrets,
@@ -20,6 +19,7 @@ from flowc_shim.contract.secrets import (
     reveal_class,
     revealed,
 )
+from flowc_shim.contract.steps import PlanVariable
 from flowc_shim.runner.variables import Variables
 
 SECRET = 'hunter2-"planted"'

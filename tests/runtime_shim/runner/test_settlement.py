@@ -9,7 +9,7 @@ from tests.runtime_shim.runner.world import Components, World, fails, plan_of, r
 
 from flowc_shim.contract.errors import user_error
 from flowc_shim.contract.outcomes import Outcome
-from flowc_shim.contract.plan import PlanVariable
+from flowc_shim.contract.steps import PlanVariable
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.keys import failing_key
 from flowc_shim.runner.records import StepRecord
