@@ -50,6 +50,12 @@ def test_graph(flowc, write):
     assert broken.code == 1 and broken.out == "" and "FC201" in broken.err
 
 
+def test_version(flowc):
+    from importlib.metadata import version
+
+    assert flowc("--version").out == f"flowc {version('flowc')}\n"
+
+
 def test_schema(flowc):
     for kind in ("flow", "stack", "project"):
         schema = json.loads(flowc("schema", kind).out)

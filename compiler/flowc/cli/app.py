@@ -91,8 +91,21 @@ app.add_typer(stack_app, name="stack")
 app.add_typer(image_app, name="image")
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from flowc_shim import __version__
+
+        typer.echo(f"flowc {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and end."),
+    ] = False,
+) -> None:
     """Compile workflows to Argo Workflows and AWS Step Functions, or run them here."""
 
 
