@@ -210,6 +210,21 @@ def test_preflight_says_which_rights_are_missing(
     assert (said.code, "you may not list" in said.err) == (1, True)
 
 
+def test_asking_without_deploying(project: Project, there: Any) -> None:
+    """Its controller is no pod of this cluster, and the units' image is on its node."""
+    stored = project.stored()
+    said = project.flowc("check", "prices", "--live")
+    assert said.code == 0, said.err
+    assert f"namespace {project.namespace} of https://" in said.out
+    assert "warning: no controller of Argo Workflows is found" in said.err
+    assert (there(), project.stored()) == ({}, stored)
+    replace(project, stack={"unit_image": "127.0.0.1:9/units:1"}).write()
+    said = project.flowc("check", "prices", "--live")
+    assert "127.0.0.1:9 does not answer" in said.err
+    replace(project, namespace="not-there").write()
+    assert project.flowc("check", "prices", "--live").code == 1
+
+
 def as_account(project: Project, api: Connection, name: str) -> dict[str, Any]:
     given = yaml.safe_load(Path(project.environ["KUBECONFIG"]).read_text())
     path = KINDS["ServiceAccount"].path(project.namespace, name) + "/token"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,14 @@ def test_a_cluster_that_is_not_configured(project: Project) -> None:
     found = project.flowc("plan")
     assert found.code == 1
     assert "no Kubernetes cluster is configured" in found.err
+
+
+def test_asking_needs_a_cluster_too(project: Project) -> None:
+    assert project.flowc("check", "prices").code == 0
+    found = project.flowc("check", "prices", "--live", "--format", "json")
+    assert found.code == 1
+    said = json.loads(found.err.splitlines()[-1])
+    assert "no Kubernetes cluster is configured" in said["error"]
 
 
 def test_a_strategy_is_refused_and_not_ignored(project: Project) -> None:

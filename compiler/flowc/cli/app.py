@@ -123,6 +123,10 @@ def check(
         typer.Option("--target", help="Target to check for; default: all."),
     ] = None,
     granularity: Units = Granularity.step,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Also ask target and state store what a deploy would ask."),
+    ] = False,
     format: DiagnosticsFormat = Format.human,
     lenient: Lenient = False,
 ) -> None:
@@ -131,9 +135,14 @@ def check(
     from flowc.loading import Choice
 
     choice = Choice(env, stack_file, stack)
-    raise typer.Exit(
-        run_check(flow, choice, target or [], granularity.value, format.value, lenient)
-    )
+    code = run_check(flow, choice, target or [], granularity.value, format.value, lenient)
+    if live and code == 0:
+        from flowc.cli.deploying.asking import ask_live
+        from flowc.cli.deploying.planning import Asked
+
+        flows, one = (flow,) if flow else (), target[0] if target else None
+        code = ask_live(Asked(flows, choice, one, granularity.value, format.value, lenient))
+    raise typer.Exit(code)
 
 
 @app.command()

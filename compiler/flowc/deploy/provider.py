@@ -35,10 +35,14 @@ class DeployError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What keeps a deployment from working: one sentence, and what to do about it."""
+    """What keeps a deployment from working: one sentence, and what to do about it.
+
+    ``stops``: false for what may be fine, and could not be found out; that is said, no more.
+    """
 
     message: str
     fix: str
+    stops: bool = True
 
 
 @dataclass(frozen=True, slots=True)

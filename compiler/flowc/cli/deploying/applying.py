@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from flowc.cli.deploying.asking import require_promises
 from flowc.cli.deploying.compare import compare
 from flowc.cli.deploying.failing import guarded, say_problems
 from flowc.cli.deploying.places import state_store
@@ -34,7 +35,6 @@ from flowc.deploy.provider import DeployError
 from flowc.deploy.releases import digest_of
 from flowc_shim.runner.plans import plan_key
 from flowc_shim.stores.commit import land
-from flowc_shim.stores.probe import probe
 
 if TYPE_CHECKING:
     from flowc.cli.deploying.compare import Comparison
@@ -148,9 +148,7 @@ def _deploy(prepared: Prepared, asked: Asked, yes: bool, dry_run: bool) -> int:
             work = _Deploy(prepared, provider, store)
             if not dry_run:
                 require_token(prepared.deployment, store)
-            problems = provider.preflight(prepared.desired)
-            if problems:
-                say_problems(problems, asked.format)
+            if say_problems(provider.preflight(prepared.desired), asked.format):
                 return 1
             found = work.comparison()
             if work.is_done(found):
@@ -162,22 +160,13 @@ def _deploy(prepared: Prepared, asked: Asked, yes: bool, dry_run: bool) -> int:
                 return 0
             if not yes and not _confirmed(found):
                 return USAGE if not sys.stdin.isatty() else 1
-            _probe(store)
+            require_promises(store)
             require_token(prepared.deployment, store, decide=True)
             release = work.apply(found)
             _print(asked, found, release)
             return 0
     finally:
         provider.close()
-
-
-def _probe(store: StateStore) -> None:
-    wrong = probe(store)
-    if wrong:
-        raise DeployError(
-            f"the state store does not keep its promises: {wrong[0]}",
-            "use a store that honours conditional writes: two shims would each believe themselves",
-        )
 
 
 def _confirmed(found: Comparison) -> bool:

@@ -23,17 +23,18 @@ def guarded(work: Callable[[], int], format: str) -> int:
         return 1
 
 
-def say_problem(message: str, fix: str, format: str) -> None:
+def say_problem(message: str, fix: str, format: str, word: str = "error") -> None:
     """Print one problem on stderr."""
     if format == "json":
-        print(json.dumps({"error": message, "help": fix}, ensure_ascii=False), file=sys.stderr)
+        print(json.dumps({word: message, "help": fix}, ensure_ascii=False), file=sys.stderr)
         return
-    print(f"error: {message}", file=sys.stderr)
+    print(f"{word}: {message}", file=sys.stderr)
     if fix:
         print(f"  = help: {fix}", file=sys.stderr)
 
 
-def say_problems(problems: tuple[Problem, ...], format: str) -> None:
-    """Print everything that keeps a deployment from working."""
-    for problem in problems:
-        say_problem(problem.message, problem.fix, format)
+def say_problems(problems: tuple[Problem, ...], format: str) -> bool:
+    """Print everything that keeps a deployment from working; whether any of it does for sure."""
+    for one in problems:
+        say_problem(one.message, one.fix, format, "error" if one.stops else "warning")
+    return any(one.stops for one in problems)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc.deploy.provider import DeployError, Problem
+from flowc.deploy.provider import Problem
+from flowc_targets.argo.deploy.controller import controller
+from flowc_targets.argo.deploy.images import images
 from flowc_targets.argo.deploy.kinds import ARGO, KINDS, SECRETS, KindFacts
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ def preflight(
     return (
         *_access(connection, namespace, desired),
         *_secrets(connection, namespace, desired),
-        *_controller(connection),
+        *images(connection, desired),
+        *controller(connection, namespace),
     )
 
 
@@ -153,23 +156,3 @@ def _secret_keys(node: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(node, list):
         for value in node:
             yield from _secret_keys(value)
-
-
-def _controller(connection: Connection) -> Iterator[Problem]:
-    """Report a cluster on which nobody runs Workflows, as far as this user may look."""
-    selector = "app=workflow-controller"
-    try:
-        answer = connection.ask(
-            "GET", "/apis/apps/v1/deployments", params={"labelSelector": selector}
-        )
-    except DeployError:
-        return
-    if answer.status != 200:
-        return
-    for one in answer.body.get("items", []):
-        status = one.get("status") or {}
-        if not status.get("availableReplicas"):
-            yield Problem(
-                f"Argo's controller in `{one['metadata']['namespace']}` is not running",
-                "see `kubectl get pods` there; runs start only once it does",
-            )

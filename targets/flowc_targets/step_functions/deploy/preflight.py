@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.provider import DeployError, Problem
 from flowc_shim.aws_secrets import AWS_SECRETS, SSM
+from flowc_targets._shared.registries.manifests import Registries, check_images
 from flowc_targets.step_functions.compute import IMAGE_PARAMETER
 from flowc_targets.step_functions.deploy import objects as kinds
 from flowc_targets.step_functions.deploy.cloud import GONE, Refused
@@ -84,6 +85,9 @@ def _images(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
             )
         else:
             yield from _image(cloud, found)
+    others = {cloud.local(str(one.body["Image"])) for one in desired if "Image" in one.body}
+    elsewhere = others - {cloud.local(image) for image in images}
+    yield from check_images(elsewhere, Registries(), lambda _: False)
 
 
 def _image(cloud: Cloud, image: re.Match[str]) -> Iterator[Problem]:
