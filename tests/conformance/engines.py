@@ -205,10 +205,10 @@ class Argo:
         finally:
             store.close()
 
-    def run(self, case: Case, granularity: str) -> Observed:
+    def run(self, case: Case, granularity: str, seconds: float = 300) -> Observed:
         """Run a case to its end."""
         started = self.start(case, granularity)
-        result = self.engine.wait(started.workflow)
+        result = self.engine.wait(started.workflow, seconds)
         observed = self.observe(started, result)
         succeeded = observed.outcome in ("succeeded", "skipped")
         assert (result.phase == "Succeeded") == succeeded, result.report()

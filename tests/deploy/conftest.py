@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 from tests.deploy.project import Project
+from tests.engines.argo.cluster import GIVEN_IMAGE
 from tests.engines.argo.images import own_unit_image
 from tests.engines.argo.node import import_image
-from tests.engines.argo.processes import wait_until
 from tests.runtime_shim.stores import s3_server
 
 from flowc_targets.argo.deploy.connection import Connection, connect
-from flowc_targets.argo.deploy.kinds import ARGO, KINDS, MANAGED_BY, MANAGER, SECRETS
-
-KINDS_OF_ARGO = {"workflows", "workflowtemplates", "cronworkflows", "workflowtaskresults"}
+from flowc_targets.argo.deploy.kinds import KINDS, MANAGED_BY, MANAGER, SECRETS
+from flowc_targets.argo.pods import DEFAULT_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +30,8 @@ def api(argo_cluster: Cluster) -> Iterator[Connection]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(argo_cluster.kubeconfig))
         made, _ = connect()
-    # a kind is served a moment after its CRD was applied
-    wait_until("Argo's kinds", lambda: _served(made) >= KINDS_OF_ARGO, 60, argo_cluster.folder)
     yield made
     made.close()
-
-
-def _served(api: Connection) -> set[str]:
-    resources = (api.get(f"/apis/{ARGO}") or {}).get("resources", [])
-    return {one["name"] for one in resources}
 
 
 @pytest.fixture
@@ -81,6 +74,8 @@ CREDENTIALS = {"key-of-store": "access_key_id", "secret-of-store": "secret_acces
 
 @pytest.fixture(scope="session")
 def image(argo_cluster: Cluster) -> str:
+    if not argo_cluster.processes:
+        return os.environ.get(GIVEN_IMAGE, DEFAULT_IMAGE)
     name, archive = own_unit_image()
     import_image(argo_cluster.folder, archive)
     return name

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conformance.engines import StepFunctions, compile_case, run_local
+from tests.conformance.engines import Argo, StepFunctions, compile_case, run_local
 from tests.conformance.model import Case, differences
 from tests.runtime_shim.runner.world import World
 
@@ -14,6 +14,8 @@ from flowc_shim.contract.steps import PlanLoop
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.engines.argo.engine import ArgoEngine
 
 FULL = bool(os.environ.get("FLOWC_LARGE_LOOPS"))
 ITEMS = 25_000 if FULL else 600
@@ -88,3 +90,10 @@ def test_items_run_on_the_engine(tmp_path: Path) -> None:
     with StepFunctions() as engine:
         case = items_case(ENGINE_ITEMS, concurrency=4)
         assert differences(case, engine.run(case, "step", tmp_path, seconds=7_200)) == []
+
+
+@pytest.mark.argo
+@pytest.mark.parametrize("case", [items_case(2_000), passes_case(2_000)], ids=["items", "passes"])
+def test_2_000_on_argo(case: Case, argo_engine: ArgoEngine) -> None:
+    """Items in 50 tasks, one for each of the loop's lanes; passes in one."""
+    assert differences(case, Argo(argo_engine).run(case, "step", seconds=1_800)) == []

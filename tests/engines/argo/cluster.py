@@ -35,6 +35,9 @@ GIVEN = "FLOWC_ARGO_KUBECONFIG"
 GIVEN_FOLDER = "FLOWC_ARGO_FOLDER"
 """A folder of this machine that the given cluster's nodes see under the same path."""
 
+GIVEN_IMAGE = "FLOWC_ARGO_IMAGE"
+"""The image of a unit that the given cluster has; without it the one that manifests name."""
+
 READY_SECONDS = 90
 
 
