@@ -76,6 +76,15 @@ def test_a_cluster_that_is_not_configured(project: Project) -> None:
     assert "no Kubernetes cluster is configured" in found.err
 
 
+@pytest.mark.parametrize("command", [["plan"], ["deploy", "--yes"], ["undeploy", "--yes"]])
+def test_an_argo_server_alone_is_not_deployed_to(project: Project, command: list[str]) -> None:
+    project.environ["ARGO_SERVER"] = "127.0.0.1:9"
+    found = project.flowc(*command)
+    assert found.code == 1
+    assert "the Argo server https://127.0.0.1:9 takes no ConfigMaps" in found.err
+    assert project.flowc("runs").err.startswith("error: an Argo server at https://127.0.0.1:9 does")
+
+
 def test_asking_needs_a_cluster_too(project: Project) -> None:
     assert project.flowc("check", "prices").code == 0
     found = project.flowc("check", "prices", "--live", "--format", "json")

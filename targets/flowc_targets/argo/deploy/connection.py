@@ -1,4 +1,4 @@
-"""Requests to a Kubernetes API server, and what its refusals mean."""
+"""Requests to a Kubernetes API server, or to an Argo server, and what their refusals mean."""
 
 from __future__ import annotations
 
@@ -41,12 +41,35 @@ class Answer:
         return str(self.body.get("message", "")) or f"HTTP {self.status}"
 
 
-class Connection:
-    """One API server, as kubectl would reach it; every method raises DeployError only."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What kind of server it is, and what to do where it cannot be used."""
 
-    def __init__(self, http: Any, errors: tuple[type[Exception], ...], server: str) -> None:
+    name: str
+    unreachable: str
+    unknown: str
+    forbidden: str
+    missing: str
+
+
+KUBECTL = Way(
+    "the Kubernetes API",
+    "see whether `kubectl version` reaches it",
+    "log in to the cluster again; the credentials of your kubeconfig are not valid",
+    "ask for the right, or use another context of your kubeconfig",
+    "install Argo Workflows there, or make the namespace of the stack",
+)
+
+
+class Connection:
+    """One server, reached in one way; every method raises DeployError only."""
+
+    def __init__(
+        self, http: Any, errors: tuple[type[Exception], ...], server: str, way: Way = KUBECTL
+    ) -> None:
         self._http = http
         self._errors = errors
+        self._way = way
         self.server = server
 
     def get(self, path: str, **params: Any) -> Document | None:
@@ -64,7 +87,7 @@ class Connection:
             if answer.status == 404:
                 return
             body = self.expect(answer, f"list {path}")
-            yield from body.get("items", [])
+            yield from body.get("items") or ()
             after = (body.get("metadata") or {}).get("continue")
             if not after:
                 return
@@ -78,7 +101,7 @@ class Connection:
         """Return the body of an answer that is not a refusal."""
         if answer.status < 400:
             return answer.body
-        raise _refusal(answer, what, self.server)
+        raise self._refusal(answer, what)
 
     def ask(
         self,
@@ -104,7 +127,7 @@ class Connection:
                     raise self._unreachable(error) from error
             else:
                 if response.status_code not in _REPEATED or last:
-                    return Answer(response.status_code, _json(response))
+                    return self._answer(response)
             time.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311 (spreads load)
         raise AssertionError("the last try returns or raises")
 
@@ -115,17 +138,43 @@ class Connection:
             with self._http.stream("GET", path, params=params, timeout=None) as response:
                 if response.status_code >= 400:
                     response.read()
-                    raise _refusal(
-                        Answer(response.status_code, _json(response)), f"read {path}", self.server
-                    )
+                    raise self._refusal(self._answer(response), f"read {path}")
                 yield response.iter_lines()
         except self._errors as error:
             raise self._unreachable(error) from error
 
+    def _answer(self, response: Any) -> Answer:
+        body = _json(response)
+        if body is None and response.status_code < 400:  # a login page, say
+            raise DeployError(
+                f"what answers at {self.server} is not {self._way.name}", self._way.unreachable
+            )
+        words = {"message": response.text[:300]}
+        return Answer(response.status_code, words if body is None else body)
+
     def _unreachable(self, error: Exception) -> DeployError:
+        said = str(error) or type(error).__name__
         return DeployError(
-            f"the Kubernetes API at {self.server} does not answer: {error or type(error).__name__}",
-            "see whether `kubectl version` reaches it",
+            f"{self._way.name} at {self.server} does not answer: {said}", self._way.unreachable
+        )
+
+    def _refusal(self, answer: Answer, what: str) -> DeployError:
+        verb, _, path = what.partition(" ")
+        match answer.status:
+            case 401:
+                return DeployError(
+                    f"{self.server} does not know you: {answer.message}", self._way.unknown
+                )
+            case 403:
+                return DeployError(
+                    f"you may not {verb} {path}: {answer.message}", self._way.forbidden
+                )
+            case 404:
+                return DeployError(f"{self.server} has no {path}", self._way.missing)
+            case 422 | 400:
+                return DeployError(f"{self.server} refuses {path}: {answer.message}", "")
+        return DeployError(
+            f"{self.server} could not {verb} {path}: {answer.message}", "run the same command again"
         )
 
     def close(self) -> None:
@@ -133,37 +182,13 @@ class Connection:
         self._http.close()
 
 
-def _json(response: Any) -> Document:
+def _json(response: Any) -> Document | None:
+    """Return the object that a server answers with, None for anything else."""
     try:
         body = response.json()
     except ValueError:
-        return {"message": response.text[:300]}
-    return body if isinstance(body, dict) else {}
-
-
-def _refusal(answer: Answer, what: str, server: str) -> DeployError:
-    verb, _, path = what.partition(" ")
-    match answer.status:
-        case 401:
-            return DeployError(
-                f"{server} does not know you: {answer.message}",
-                "log in to the cluster again; the credentials of your kubeconfig are not valid",
-            )
-        case 403:
-            return DeployError(
-                f"you may not {verb} {path}: {answer.message}",
-                "ask for the right, or use another context of your kubeconfig",
-            )
-        case 404:
-            return DeployError(
-                f"{server} has no {path}",
-                "install Argo Workflows there, or make the namespace of the stack",
-            )
-        case 422 | 400:
-            return DeployError(f"{server} refuses {path}: {answer.message}", "")
-    return DeployError(
-        f"{server} could not {verb} {path}: {answer.message}", "run the same command again"
-    )
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def connect() -> tuple[Connection, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import yaml
@@ -56,13 +57,21 @@ class ArgoDeployer:
         return permissions(compilation)
 
     def connect(self, address: Address) -> Provider:
-        """Return a connection by kubeconfig; raises DeployError where there is none."""
+        """Return a connection, by an Argo server if one is named, as Argo's own command does.
+
+        Otherwise by kubeconfig; raises DeployError where there is none.
+        """
         from flowc_targets.argo.classes.names import namespace_of
         from flowc_targets.argo.deploy.connection import connect
         from flowc_targets.argo.deploy.provider import ArgoProvider
+        from flowc_targets.argo.deploy.server import ServerProvider, connect_server
 
+        namespace = namespace_of(address.stack)
+        server = connect_server(os.environ)
+        if server is not None:
+            return ServerProvider(server, address, namespace)
         connection, _ = connect()
-        return ArgoProvider(connection, address, namespace_of(address.stack))
+        return ArgoProvider(connection, address, namespace)
 
 
 def _plan_of(document: Document) -> str:

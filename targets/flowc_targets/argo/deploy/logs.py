@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 WORKFLOW = "workflows.argoproj.io/workflow"
 _POLL = 2.0
 _OF_EXECUTOR = " argo=true "
-"""Argo's executor marks its own lines among those of the container that it wraps."""
 
 
 def logs(
@@ -121,8 +120,13 @@ class _Reader:
         with self._connection.stream(path, **params) as lines:
             for line in lines:
                 stamp, _, text = line.partition(" ")
-                if _OF_EXECUTOR not in f"{text} ":
+                if not is_of_executor(text):
                     yield LogLine(unit, scope, text, stamp)
+
+
+def is_of_executor(line: str) -> bool:
+    """Whether Argo's executor wrote a line, and not the container that it wraps."""
+    return _OF_EXECUTOR in f"{line} "
 
 
 def _note(pod: Document, name: str) -> str | None:

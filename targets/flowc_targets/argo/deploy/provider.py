@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.model import Observed, Ref
 from flowc.deploy.provider import DeployError
-from flowc_targets._shared.names import label_value, object_name
+from flowc_targets._shared.names import label_value
+from flowc_targets.argo.deploy.api import KubernetesApi
 from flowc_targets.argo.deploy.comparable import comparable, edited, surplus
 from flowc_targets.argo.deploy.connection import APPLY, MERGE
 from flowc_targets.argo.deploy.kinds import KINDS, MANAGED_BY, MANAGER, NAME
 from flowc_targets.argo.deploy.needed import Needed
 from flowc_targets.argo.deploy.preflight import preflight
-from flowc_targets.argo.deploy.workflows import Workflows
+from flowc_targets.argo.deploy.runs import ArgoRuns
 from flowc_targets.argo.identity import PLAN
-from flowc_targets.argo.limits import OBJECT_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from flowc.deploy.model import Address, Change, Desired
-    from flowc.deploy.provider import EngineRun, LogLine, Problem, RunState, Start
+    from flowc.deploy.provider import EngineRun, LogLine, Problem
     from flowc_targets.argo.deploy.connection import Connection
     from flowc_targets.argo.deploy.kinds import Document
 
@@ -29,15 +29,13 @@ CLASSES = "--classes"
 """How the name of what flows share ends, in the label that says whose an object is."""
 
 
-class ArgoProvider:
+class ArgoProvider(ArgoRuns):
     """Implements :class:`flowc.deploy.provider.Provider` on Kubernetes."""
 
     def __init__(self, connection: Connection, address: Address, namespace: str) -> None:
+        super().__init__(KubernetesApi(connection, namespace), address, namespace)
         self.place = f"namespace {namespace} of {connection.server}"
-        self.name = object_name(address.name, OBJECT_NAME)
         self._connection = connection
-        self._namespace = namespace
-        self._workflows = Workflows(connection, namespace, self.name)
         self._shared = _shared_selector(address)
 
     def preflight(self, desired: Sequence[Desired]) -> tuple[Problem, ...]:
@@ -121,53 +119,13 @@ class ArgoProvider:
     def _path(self, ref: Ref) -> str:
         return KINDS[ref.kind].path(self._namespace, ref.name)
 
-    # runs
-
-    def start(self, start: Start) -> EngineRun:
-        """Start a run of what is deployed."""
-        return self._workflows.start(start)
-
-    def runs(self, keep: Iterable[RunState] = ()) -> Iterator[EngineRun]:
-        """Return the runs that Argo still knows, newest first."""
-        return self._workflows.runs(frozenset(keep))
-
-    def run(self, key_or_name: str) -> EngineRun | None:
-        """Return one run, by uid or name."""
-        return self._workflows.run(key_or_name)
-
-    def stop(self, run: EngineRun) -> None:
-        """Ask Argo to stop a run: its exit handler records that."""
-        self._workflows.stop(run)
+    # runs: those of ArgoRuns, and
 
     def logs(self, run: EngineRun, units: Sequence[str], follow: bool) -> Iterator[LogLine]:
         """Yield what the pods of a run printed, as long as they are there."""
         from flowc_targets.argo.deploy.logs import logs
 
         return logs(self._connection, self._namespace, self._workflows, run, units, follow)
-
-    def forget_runs(self) -> None:
-        """Delete the Workflows of runs that have ended."""
-        self._workflows.forget()
-
-    # schedules
-
-    def suspended(self) -> bool:
-        """Whether the schedules are suspended: all of them, and there are any."""
-        found = list(self._schedules())
-        return bool(found) and all(one.get("spec", {}).get("suspend") for one in found)
-
-    def suspend(self, on: bool) -> None:
-        """Suspend the schedules, or let them go on."""
-        for one in self._schedules():
-            path = KINDS["CronWorkflow"].path(self._namespace, one["metadata"]["name"])
-            params = {"fieldManager": f"{MANAGER}-suspend"}
-            patch = {"spec": {"suspend": on}}
-            self._connection.write("PATCH", path, patch, content=MERGE, params=params)
-
-    def _schedules(self) -> Iterator[Document]:
-        selector = f"{MANAGED_BY}={MANAGER},{NAME}={self.name},flowc.dev/role=schedule"
-        path = KINDS["CronWorkflow"].path(self._namespace)
-        return self._connection.list(path, selector)
 
     def close(self) -> None:
         """Give back connections."""

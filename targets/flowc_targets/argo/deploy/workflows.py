@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flowc.deploy.provider import DeployError, EngineRun, RunState
-from flowc_targets.argo.deploy.connection import MERGE
-from flowc_targets.argo.deploy.kinds import ARGO, KINDS, MANAGED_BY, MANAGER, NAME, WORKFLOWS
+from flowc_targets.argo.deploy.kinds import ARGO, MANAGED_BY, MANAGER, NAME
 from flowc_targets.argo.identity import PLAN
 from flowc_targets.argo.schedules import escaped
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc.deploy.provider import Start
-    from flowc_targets.argo.deploy.connection import Connection
+    from flowc_targets.argo.deploy.api import ArgoApi
     from flowc_targets.argo.deploy.kinds import Document
 
 COMPLETED = "workflows.argoproj.io/completed"
@@ -31,9 +30,6 @@ CACHE_SECONDS = 60.0
 """How long after it was made a WorkflowTemplate may be missing from the controller's cache."""
 
 _LOOK = 0.2
-STOP = "Stop"
-"""How Argo calls the way of stopping that still runs the exit handler."""
-
 _STATES = {
     "": RunState.PENDING,
     "Pending": RunState.PENDING,
@@ -47,8 +43,8 @@ _STATES = {
 class Workflows:
     """The Workflows of one deployment."""
 
-    def __init__(self, connection: Connection, namespace: str, name: str) -> None:
-        self._connection = connection
+    def __init__(self, api: ArgoApi, namespace: str, name: str) -> None:
+        self._api = api
         self._namespace = namespace
         self._name = name
 
@@ -68,14 +64,12 @@ class Workflows:
                     f"Argo's controller does not see the WorkflowTemplate {self._name}",
                     "see whether it watches this namespace",
                 )
-            path = WORKFLOWS.path(self._namespace, made.name)
-            self._connection.ask("DELETE", path, document={"preconditions": {"uid": made.key}})
+            self._api.delete(made.name, made.key)
             while self.read(made) is not None:
                 time.sleep(_LOOK)
 
     def _is_new_template(self) -> bool:
-        path = KINDS["WorkflowTemplate"].path(self._namespace, self._name)
-        found = self._connection.get(path)
+        found = self._api.get("WorkflowTemplate", self._name)
         if found is None:
             raise DeployError(f"`{self._name}` is not deployed here", "run `flowc deploy` first")
         made = _seconds(found["metadata"]["creationTimestamp"]) or 0.0
@@ -94,21 +88,19 @@ class Workflows:
         return False  # nobody looks: that is for `flowc status` to say
 
     def _create(self, start: Start) -> EngineRun:
-        document = self._document(start)
-        path = WORKFLOWS.path(self._namespace)
-        answer = self._connection.ask("POST", path, document=document, tries=1)
+        answer = self._api.create(self._document(start))
         if answer.status == 409:
             return self._existing(start)
         if answer.status < 400:
             return engine_run(answer.body)
         # whether it is there is known only by looking: the answer may have been lost
-        found = self._connection.get(WORKFLOWS.path(self._namespace, start.name))
+        found = self._api.get("Workflow", start.name)
         if found is not None:
             return self._existing(start)
-        return engine_run(self._connection.expect(answer, f"create {path}"))
+        return engine_run(self._api.expect(answer, f"create run {start.name}"))
 
     def _existing(self, start: Start) -> EngineRun:
-        found = self._connection.get(WORKFLOWS.path(self._namespace, start.name))
+        found = self._api.get("Workflow", start.name)
         if found is None:
             raise DeployError(
                 f"run {start.name} was deleted while it was started", "start it again"
@@ -146,15 +138,14 @@ class Workflows:
 
     def _all(self, selector: str = "") -> Iterator[Document]:
         wanted = f"{NAME}={self._name}" + (f",{selector}" if selector else "")
-        return self._connection.list(WORKFLOWS.path(self._namespace), wanted)
+        return self._api.list("Workflow", wanted)
 
     def unfinished(self) -> Iterator[Document]:
         """Yield the Workflows that are not finished, those without any label as well.
 
         One that was just submitted by hand has labels only once Argo has looked at it.
         """
-        path = WORKFLOWS.path(self._namespace)
-        for document in self._connection.list(path, f"{COMPLETED}!=true"):
+        for document in self._api.list("Workflow", f"{COMPLETED}!=true"):
             template = (document.get("spec") or {}).get("workflowTemplateRef") or {}
             if template.get("name") == self._name:
                 yield document
@@ -170,14 +161,11 @@ class Workflows:
     def forget(self) -> None:
         """Delete all Workflows that are finished."""
         for document in list(self._all(f"{COMPLETED}=true")):
-            path = WORKFLOWS.path(self._namespace, document["metadata"]["name"])
-            answer = self._connection.ask("DELETE", path)
-            if answer.status != 404:
-                self._connection.expect(answer, f"delete {path}")
+            self._api.delete(document["metadata"]["name"], document["metadata"]["uid"])
 
     def run(self, key_or_name: str) -> EngineRun | None:
         """Return the run of that name or uid."""
-        found = self._connection.get(WORKFLOWS.path(self._namespace, key_or_name))
+        found = self._api.get("Workflow", key_or_name)
         if found is not None:
             return engine_run(found)
         same = [one for one in self._all() if one["metadata"].get("uid") == key_or_name]
@@ -185,18 +173,13 @@ class Workflows:
 
     def read(self, run: EngineRun) -> Document | None:
         """Return the Workflow of a run; None if it is gone, and its name another run's."""
-        found = self._connection.get(WORKFLOWS.path(self._namespace, run.name))
+        found = self._api.get("Workflow", run.name)
         return found if found is not None and found["metadata"]["uid"] == run.key else None
 
     def stop(self, run: EngineRun) -> None:
         """Ask Argo to stop the run, which then runs its exit handler; ended already is fine."""
-        if self.read(run) is None:
-            return
-        # the uid keeps the patch off another run that has taken the name
-        patch = {"metadata": {"uid": run.key}, "spec": {"shutdown": STOP}}
-        path = WORKFLOWS.path(self._namespace, run.name)
-        params = {"fieldManager": MANAGER}
-        self._connection.write("PATCH", path, patch, content=MERGE, params=params)
+        if self.read(run) is not None:
+            self._api.stop(run.name, run.key)
 
 
 def input_digest(start: Start) -> str:
