@@ -42,8 +42,9 @@ lint: $(DEV) ## Check style and types
 golden: $(DEV) ## Rewrite golden/ and the generated pages from what flowc emits now
 	FLOWC_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/golden tests/docs
 
-conformance: $(DEV) ## Run every conformance case on every target and print the matrix
+conformance: $(DEV) ## Run every conformance case on every target and print the matrices; Argo's takes long
 	$(BIN)/python -m pytest -n $(JOBS) -q tests/conformance --matrix
+	$(ARGO_TESTS) -m argo tests/conformance
 
 argo-up: $(DEV) ## Start a cluster with Argo here (root, Linux, Go; Debian: containerd, runc, CNI plugins)
 	@$(BIN)/python -m tests.engines.argo up

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
 from flowc.ir.graph import cyclic_groups, in_order
-from flowc.ir.model import Call, Program, Step
+from flowc.ir.model import Call, Program
 from flowc.ir.references import step_uses
 from flowc.passes.check_cycles import scope_edges
+from flowc.passes.step_values import values_before_errors
 from flowc_shim.contract.scopes import ROOT, is_outermost
 from flowc_shim.language import values as v
 from flowc_shim.language.encode import encode_value
@@ -75,16 +76,6 @@ class _Consumer:
     clause: Clause
 
 
-def _step_values(step: Step) -> Iterable[v.Value]:
-    yield from step.body.values()
-    if step.cache is not None and step.cache.key is not None:
-        yield step.cache.key
-    if step.when is not None:
-        yield step.when.value
-    if step.on_error.default is not None:
-        yield step.on_error.default
-
-
 def _consumers(program: Program, scope: str, demand: _Demand) -> dict[str, list[_Consumer]]:
     found: dict[str, list[_Consumer]] = {path: [] for path in program.scopes[scope]}
 
@@ -97,7 +88,7 @@ def _consumers(program: Program, scope: str, demand: _Demand) -> dict[str, list[
     for path in program.scopes[scope]:
         step = program.steps[path]
         conditional = set()
-        for value in _step_values(step):
+        for value in values_before_errors(step):
             for use in step_uses(value):
                 conditional.add(use.step)
                 add(use.step, _Consumer(path, demand.intern(use.conditions)))

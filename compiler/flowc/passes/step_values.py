@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 def own_values(step: Step) -> Iterator[v.Value]:
     """Yield the values of ``step`` that are evaluated in the scope it stands in."""
+    yield from values_before_errors(step)
+    if step.retry is not None and step.retry.condition is not None:
+        yield step.retry.condition
+
+
+def values_before_errors(step: Step) -> Iterator[v.Value]:
+    """Yield those that read no error, so that it can be told beforehand what they reach."""
     yield from step.body.values()
     if step.cache is not None and step.cache.key is not None:
         yield step.cache.key
@@ -22,8 +29,6 @@ def own_values(step: Step) -> Iterator[v.Value]:
         yield step.when.value
     if step.on_error.default is not None:
         yield step.on_error.default
-    if step.retry is not None and step.retry.condition is not None:
-        yield step.retry.condition
 
 
 def scoped_values(program: Program) -> Iterator[tuple[str, v.Value]]:
