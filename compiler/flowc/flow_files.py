@@ -28,7 +28,8 @@ def read_flow(loader: Loader, document: Document, found: Diagnostics) -> SourceF
             other = loader.document(where)
             return None if other is None else decode_flow(other, found, loader.lenient)
         text = f"there is no flow file `{loader.shown(where)}`"
-        found.report(codes.FILE_NOT_READABLE, text, at)
+        hint = "`flow` is a path beside the file that it stands in, like `./load.yaml`"
+        found.report(codes.FILE_NOT_READABLE, text, at, hint=hint)
         return None
 
     flow = decode_flow(document, found, loader.lenient)

@@ -28,9 +28,12 @@ def loop_choices(compilation: Compilation) -> tuple[LoopChoice, ...]:
 
 def _foreach(facts: LoopFacts, units: int) -> LoopChoice:
     if not facts.lanes_from(LANES):
-        items = f"at most {MAX_ITEMS:,}" if facts.count is None else f"{facts.count:,}"
-        body = "unit" if units == 1 else "units"
-        return LoopChoice(facts.path, "a task per item", f"{items} items, a body of {units} {body}")
+        items = (
+            f"at most {MAX_ITEMS:,} items" if facts.count is None else _number(facts.count, "item")
+        )
+        return LoopChoice(
+            facts.path, "a task per item", f"{items}, a body of {_number(units, 'unit')}"
+        )
     lanes = min(facts.concurrency, LANES)
     most = items_per_task(facts)
     if facts.count is None:
@@ -38,6 +41,10 @@ def _foreach(facts: LoopFacts, units: int) -> LoopChoice:
         return LoopChoice(facts.path, f"a task per item up to {LANES}, else lanes", why)
     why = f"{facts.count:,} items in {tasks_of(facts)} tasks of at most {most:,}, one unit each"
     return LoopChoice(facts.path, "lanes", why)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _while(facts: WhileFacts) -> LoopChoice:
