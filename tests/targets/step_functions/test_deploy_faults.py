@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from tests.gates.test_cloudformation import trigger
@@ -24,6 +25,7 @@ from tests.targets.step_functions.flows import STACK, compiled
 
 from flowc.deploy.changes import outstanding
 from flowc.deploy.provider import DeployError
+from flowc_targets.step_functions.deploy.cloud import CONFLICTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,12 +107,15 @@ def state(aws: Aws, compilation: Compilation) -> str:
     return json.dumps([seen, objects], indent=1)
 
 
-def operations(aws: Aws) -> list[str]:
-    """The operations that a first deployment and a second one call, each once."""
+def operations(aws: Aws, *, undeployed: bool = False) -> list[str]:
+    """The operations that two deployments call, each once; ``undeployed``: and taking down."""
     seen: list[str] = []
     session = Faulty(aws.engine.endpoint, lambda name, _: seen.append(name))
+    there = provider(aws.engine.endpoint, flow(), session)
     for release in (1, 2):
-        deploy(provider(aws.engine.endpoint, flow(release), session), flow(release))
+        deploy(there, flow(release))
+    if undeployed:
+        deploy(there, None)
     aws.empty()
     return list(dict.fromkeys(seen))
 
@@ -136,19 +141,80 @@ def test_a_refused_call_says_what_to_get_and_a_second_try_ends_the_same(aws: Aws
 
 
 class Denial:
-    """Access to one operation is denied, as long as it is armed."""
+    """One operation is refused: as long as it is armed, or so many times."""
 
-    def __init__(self, operation: str) -> None:
+    def __init__(self, operation: str, code: str = "AccessDenied", times: int = 10**6) -> None:
         self.armed = True
+        self.left = times
         self._operation = operation
+        self._code = code
 
     def __call__(self, name: str, _number: int) -> None:
-        if self.armed and name == self._operation:
-            error: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
+        if self.armed and self.left and name == self._operation:
+            self.left -= 1
+            error: Any = {"Error": {"Code": self._code, "Message": "no"}}
             raise ClientError(error, name.partition(".")[2])
 
 
-def test_lost_answers_and_conflicts_end_the_same(aws: Aws) -> None:
+def conflicts(operation: str) -> list[str]:
+    """The codes by which AWS says of an operation that somebody changes the same thing, by its own
+    model; to them those that S3 gives and models not."""
+    service, _, name = operation.partition(".")
+    if service == "s3":
+        return ["OperationAborted", "ConditionalRequestConflict"] if name == "PutObject" else []
+    model = SERVICES.get_service_model(service).operation_model(name)
+    codes = {  # DeleteConflict says that something hangs on it, and does not pass
+        str(shape.metadata.get("error", {}).get("code", shape.name))
+        for shape in model.error_shapes
+        if any(word in shape.name for word in CONFLICTING) and "Delete" not in shape.name
+    }
+    return sorted(codes)
+
+
+SERVICES = botocore.session.get_session()
+CONFLICTING = (
+    "Conflict", "ConcurrentModification", "OperationAborted", "TemporarilyUnmodifiable",
+    "OptimisticLock", "InProgress",
+)  # fmt: skip
+
+
+def test_a_conflict_at_any_call_is_waited_out(aws: Aws) -> None:
+    """One, at every call and with every code that AWS gives it, "it exists" or not."""
+    names = operations(aws, undeployed=True)
+    points = [(name, code) for name in names for code in conflicts(name)]
+    assert {code for _, code in points} & CONFLICTS, "some are waited out"
+    wanted = None
+    for name, code in drawn(points):
+        fault = Denial(name, code, times=1)
+        there = provider(aws.engine.endpoint, flow(), Faulty(aws.engine.endpoint, fault))
+        deploy(there, flow(1))
+        deploy(there, flow(2))
+        assert outstanding(plan(there, flow(2))) == (), (name, code)
+        wanted = wanted or state(aws, flow(2))
+        assert state(aws, flow(2)) == wanted, (name, code)
+        deploy(there, None)
+        assert plan(there, None) == (), (name, code)
+        assert fault.left == 0, (name, code)
+        aws.empty()
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("iam.CreateRole", "ConcurrentModification"),
+        ("scheduler.CreateSchedule", "ConflictException"),
+        ("lambda.CreateAlias", "ResourceConflictException"),
+    ],
+)
+def test_a_conflict_that_does_not_pass_is_said(aws: Aws, name: str, code: str) -> None:
+    fault = Denial(name, code)
+    there = provider(aws.engine.endpoint, flow(), Faulty(aws.engine.endpoint, fault))
+    with pytest.raises(DeployError, match=code) as raised:
+        deploy(there, flow(1))
+    assert raised.value.fix == "somebody changes it at the same time; deploy again"
+
+
+def test_lost_answers_end_the_same(aws: Aws) -> None:
     wanted = None
     writes = [name for name in operations(aws) if not name.partition(".")[2].startswith(READS)]
     for lost in drawn(writes):

@@ -22,6 +22,9 @@ SETTLING_TRIES = 14
 """Of a call that is refused because something made before has not spread yet, or is being updated:
 about a minute (IAM says "a few seconds")."""
 
+PUT_TRIES = 4
+"""Of creating, and updating, what somebody else makes and takes away at the same time."""
+
 _DENIED = frozenset(
     {
         "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError",
@@ -34,6 +37,19 @@ _EXPIRED = frozenset(
 _BUSY = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
 )
+CONFLICTS = frozenset(
+    {
+        "ConcurrentModification", "ConcurrentModificationException", "OperationAborted",
+        "OperationAbortedException", "ConditionalRequestConflict", "EntityTemporarilyUnmodifiable",
+        "OptimisticLockException", "UpdateInProgressException",
+    }
+)  # fmt: skip
+"""Codes that say of every operation: somebody changes the same thing at this moment, ask again.
+
+`ConflictException` and `ResourceConflictException` also say that something exists, and are for each
+kind to read."""
+
+_CHANGING = CONFLICTS | {"ConflictException", "ResourceConflictException"}
 _VAGUE = frozenset(
     {"InvalidParameterValueException", "AccessDeniedException", "ValidationException"}
 )
@@ -101,7 +117,15 @@ class Cloud:
     def call_of(
         self, client: Any, service: str, operation: str, arguments: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Call an operation of a client that was made otherwise."""
+        """Call an operation of a client that was made otherwise; conflicts are waited out."""
+        return self._repeated(
+            lambda: self._once(client, service, operation, arguments),
+            lambda error: error.code in CONFLICTS,
+        )
+
+    def _once(
+        self, client: Any, service: str, operation: str, arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
@@ -125,7 +149,10 @@ class Cloud:
 
     def forget(self, service: str, operation: str, /, **arguments: Any) -> None:
         """Call an operation that takes something away; what is gone already is fine."""
-        self.find(service, operation, **arguments)
+        self._repeated(
+            lambda: self.find(service, operation, **arguments) or {},
+            lambda error: error.code in _CHANGING,
+        )
 
     def settle(
         self, codes: frozenset[str], service: str, operation: str, /, **arguments: Any
@@ -134,15 +161,50 @@ class Cloud:
 
         Codes that say many things count only if it is about assuming a role.
         """
+
+        def passes(error: Refused) -> bool:
+            vague = error.code in _VAGUE and "assume" not in str(error)
+            return error.code in codes and not vague
+
+        return self._repeated(lambda: self.call(service, operation, **arguments), passes)
+
+    def _repeated(
+        self, ask: Callable[[], dict[str, Any]], passes: Callable[[Refused], bool]
+    ) -> dict[str, Any]:
+        """Ask until it is not refused, or with an error that does not pass, for a while."""
         for attempt in range(SETTLING_TRIES):
             try:
-                return self.call(service, operation, **arguments)
+                return ask()
             except Refused as error:
-                final = error.code in _VAGUE and "assume" not in str(error)
-                if error.code not in codes or final or attempt == SETTLING_TRIES - 1:
+                if not passes(error) or attempt == SETTLING_TRIES - 1:
                     raise
                 self._pause(min(0.5 * 2**attempt, 6.0))
         raise AssertionError("unreachable")
+
+    def put(
+        self, exists: frozenset[str], create: Callable[[], object], update: Callable[[], object]
+    ) -> None:
+        """Create; update what ``exists``, by these codes; create again what is then gone.
+
+        The codes also say that somebody is at it, so that what they mean is found out by asking.
+        """
+        for attempt in range(PUT_TRIES):
+            try:
+                create()
+                return
+            except Refused as error:
+                if error.code not in exists:
+                    raise
+                conflict = error
+            try:
+                update()
+                return
+            except Refused as error:
+                if error.code not in GONE:
+                    raise
+                if attempt == PUT_TRIES - 1:
+                    raise conflict from error
+                self._pause(2.0**attempt)
 
     def until(self, ready: Callable[[], bool], what: str) -> None:
         """Wait until something is ready, for a while."""
@@ -233,7 +295,10 @@ def _refused(service: str, operation: str, response: Mapping[str, Any]) -> Refus
         return Refused(
             f"AWS throttles `{action}`, after {TRIES} tries too", "try again in a minute", code
         )
-    return Refused(f"AWS refuses `{action}` ({code}): {said}", "", code)
+    fix = "somebody changes it at the same time; deploy again" if code in _CHANGING else ""
+    if code == "DeleteConflict":
+        fix = "somebody attached something to it by hand: take that away, and do this again"
+    return Refused(f"AWS refuses `{action}` ({code}): {said}", fix, code)
 
 
 def _unanswered(service: str, error: Exception) -> DeployError:

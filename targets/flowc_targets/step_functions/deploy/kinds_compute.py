@@ -22,6 +22,8 @@ _ALIAS = re.compile(r"p-[0-9a-f]{12}")
 _NOT_YET = frozenset({"InvalidParameterValueException", "ResourceConflictException"})
 """A role that has just been made cannot be assumed yet; a function is being updated still."""
 
+_EXISTS = frozenset({"ResourceConflictException"})
+
 _CODE = ("Code",)
 _CONFIGURATION = ("Role", "ImageConfig", "MemorySize", "EphemeralStorage", "Timeout", "Environment")
 
@@ -45,16 +47,15 @@ class Functions:
         """Create or update the function, and wait until it can be published."""
         code = {"ImageUri": body["Code"]["ImageUri"]}
         configuration = {key: body[key] for key in _CONFIGURATION}
-        try:
-            cloud.settle(
-                frozenset({"InvalidParameterValueException"}), "lambda", "create_function",
-                FunctionName=name, PackageType=body["PackageType"], Code=code,
-                Tags=stamped(body), **configuration,
-            )  # fmt: skip
-        except Refused as error:
-            if error.code != "ResourceConflictException":
-                raise
-            self._update(cloud, name, body, code, configuration)
+        spreading = frozenset({"InvalidParameterValueException"})
+        cloud.put(
+            _EXISTS,
+            lambda: cloud.settle(
+                spreading, "lambda", "create_function", FunctionName=name,
+                PackageType=body["PackageType"], Code=code, Tags=stamped(body), **configuration,
+            ),
+            lambda: self._update(cloud, name, body, code, configuration),
+        )  # fmt: skip
         self._ready(cloud, name)
 
     def _update(
@@ -115,12 +116,11 @@ class FunctionAliases:
         pointed = {
             "FunctionName": function, "Name": alias, "FunctionVersion": published["Version"]
         }  # fmt: skip
-        try:
-            cloud.call("lambda", "create_alias", **pointed)
-        except Refused as error:
-            if error.code not in ("ResourceConflictException", "ConflictException"):
-                raise
-            cloud.call("lambda", "update_alias", **pointed)
+        cloud.put(
+            _EXISTS | {"ConflictException"},
+            lambda: cloud.call("lambda", "create_alias", **pointed),
+            lambda: cloud.call("lambda", "update_alias", **pointed),
+        )
 
     def delete(self, cloud: Cloud, name: str) -> None:
         """Delete the alias, and its version if no other alias has it."""

@@ -162,12 +162,11 @@ class Schedules:
             **body, "Target": target, "GroupName": group, "Name": schedule, "State": state,
             "Description": stamp_of(body),
         }  # fmt: skip
-        try:
-            cloud.settle(_SPREADING, "scheduler", "create_schedule", **whole)
-        except Refused as error:
-            if error.code != "ConflictException":
-                raise
-            cloud.settle(_SPREADING, "scheduler", "update_schedule", **whole)
+        cloud.put(
+            _LATER,
+            lambda: cloud.settle(_SPREADING, "scheduler", "create_schedule", **whole),
+            lambda: cloud.settle(_SPREADING, "scheduler", "update_schedule", **whole),
+        )
 
     def delete(self, cloud: Cloud, name: str) -> None:
         """Delete the schedule."""

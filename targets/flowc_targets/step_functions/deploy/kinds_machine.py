@@ -125,18 +125,21 @@ class MachineAliases:
             )
         route = [{"stateMachineVersionArn": version, "weight": 100}]
         pointed = {"stateMachineAliasArn": f"{arn}:{alias}", "routingConfiguration": route}
+
+        def update() -> None:
+            cloud.settle(_LATER, "stepfunctions", "update_state_machine_alias", **pointed)
+
         if _alias(cloud, name) is None:
-            try:
-                cloud.call(
+            cloud.put(
+                _LATER,
+                lambda: cloud.call(
                     "stepfunctions", "create_state_machine_alias",
                     name=alias, routingConfiguration=route,
-                )  # fmt: skip
-            except Refused as error:
-                if error.code != "ConflictException":
-                    raise
-                cloud.call("stepfunctions", "update_state_machine_alias", **pointed)
+                ),
+                update,
+            )  # fmt: skip
         else:
-            cloud.settle(_LATER, "stepfunctions", "update_state_machine_alias", **pointed)
+            update()
         self._prune(cloud, arn, version)
 
     @staticmethod
