@@ -65,8 +65,8 @@ test-argo-slice: $(DEV) ## Run what CI runs of it
 walkthrough-aws: $(DEV) ## Run examples/production/walkthrough.sh step-functions, on moto in a process of its own
 	$(BIN)/python -m pytest -q -m walkthrough tests/targets/step_functions/test_walkthrough.py
 
-faults-aws: $(DEV) ## Deploy to AWS with a fault, or a kill, at every call instead of some
-	FLOWC_ALL_FAULTS=1 $(BIN)/python -m pytest -q tests/targets/step_functions/test_deploy_faults.py
+faults-aws: $(DEV) ## Deploy to AWS with a fault, or a kill, at every call; PART=2/4 a quarter of them
+	FLOWC_ALL_FAULTS=1 FLOWC_PART=$(or $(PART),1/1) $(BIN)/python -m pytest -q tests/targets/step_functions/test_deploy_faults.py
 
 large-loops: $(DEV) ## Run loops of 25,000 items and 2,000 passes instead of small ones
 	FLOWC_LARGE_LOOPS=1 $(BIN)/python -m pytest -q tests/loops

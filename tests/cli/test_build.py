@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
+
+import yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +42,59 @@ def test_a_cloudformation_template(flowc, write, folder: Path):
     broken = flowc("build", "flow.yaml", "--format", "cloudformation", "--target", "nowhere")
     assert (broken.code, broken.out) == (1, "")
     assert "`nowhere` is not a target" in broken.err
+
+
+def permissions(flowc, target: str) -> str:
+    """Return what `--explain-permissions` prints before the paths of what was written."""
+    command = ("build", "flow.yaml", "--target", target, "--explain-permissions")
+    ran = flowc(*command, "-o", "out")
+    assert ran.code == 0, ran.err
+    return ran.out.partition("out/")[0]
+
+
+def test_permissions_are_those_of_the_roles_that_are_written(flowc, write, folder: Path):
+    """Every rule of every Role, and nothing that is in none of them; each with its reason."""
+    write(flow_yaml=FLOW, stack_yaml="namespace: flows\n" + STACK)
+    assert permissions(flowc, "argo") == (
+        "ServiceAccount my-flow\n"
+        "  create, patch\n"
+        "    on workflowtaskresults.argoproj.io in flows\n"
+        "    Argo's executor reports what a pod has put out\n"
+        "ServiceAccount my-flow-sweeper\n"
+        "  create, patch\n"
+        "    on workflowtaskresults.argoproj.io in flows\n"
+        "    Argo's executor reports what a pod has put out\n"
+        "  get, list\n"
+        "    on workflows.argoproj.io in flows\n"
+        "    the sweeper asks whether a run that has no end in the store goes on\n"
+    )
+    texts = [path.read_text() for path in (folder / "out").glob("*.yaml")]
+    roles = [one for text in texts for one in yaml.safe_load_all(text) if one["kind"] == "Role"]
+    assert {
+        role["metadata"]["name"]: [(rule["verbs"], rule["resources"]) for rule in role["rules"]]
+        for role in roles
+    } == {
+        "my-flow": [(["create", "patch"], ["workflowtaskresults"])],
+        "my-flow-sweeper": [
+            (["create", "patch"], ["workflowtaskresults"]), (["get", "list"], ["workflows"]),
+        ],
+    }  # fmt: skip
+
+
+def test_permissions_on_aws_are_the_statements_of_the_policies(flowc, write, folder: Path):
+    write(flow_yaml=FLOW, stack_yaml=STACK)
+    said: dict[str, list[list[str]]] = {}
+    for line in permissions(flowc, "step-functions").splitlines():
+        if not line.startswith(" "):
+            statements = said.setdefault(line, [])
+        elif not line.startswith("   "):
+            statements.append(line.strip().split(", "))
+    found = json.loads((folder / "out/objects.json").read_text())
+    policies = [one for one in found if one["kind"] == "role-policy"]
+    assert len(said) == len(policies) == 4
+    for one in policies:
+        actions = [statement["Action"] for statement in one["body"]["PolicyDocument"]["Statement"]]
+        assert sorted(said[one["name"].partition("/")[0]]) == sorted(actions)
 
 
 def test_the_same_files_from_another_folder(flowc, write, folder: Path, monkeypatch):

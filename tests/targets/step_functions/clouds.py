@@ -66,9 +66,12 @@ def address_of(compilation: Compilation) -> Address:
 
 
 def provider(
-    endpoint: str, compilation: Compilation, session: Session | None = None
+    endpoint: str,
+    compilation: Compilation,
+    session: Session | None = None,
+    pause: Callable[[float], None] = lambda _: None,
 ) -> AwsProvider:
-    cloud = Cloud(session or Session(endpoint), REGION, pause=lambda _: None)
+    cloud = Cloud(session or Session(endpoint), REGION, pause=pause)
     address = address_of(compilation)
     return AwsProvider(cloud, address, object_name(address.name, BASE_LENGTH))
 

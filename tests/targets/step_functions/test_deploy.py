@@ -16,6 +16,7 @@ from flowc.deploy.changes import outstanding
 from flowc.deploy.model import Kind
 from flowc.deploy.provider import DeployError, RunState, Start
 from flowc_shim.runner.journal import Journal
+from flowc_targets.step_functions.deploy.logs import FOLLOW_SECONDS
 from flowc_targets.step_functions.deploy.schedules import SCHEDULED_TIME
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flowc.deploy.model import Change
-    from flowc.deploy.provider import EngineRun
+    from flowc.deploy.provider import EngineRun, LogLine
     from flowc.target import Compilation
     from flowc_targets.step_functions.deploy.provider import AwsProvider
 
@@ -272,6 +273,39 @@ def test_logs(aws: Aws) -> None:
     assert [(one.unit, one.text) for one in lines] == [("a", "said: y")]
     assert lines[0].time.endswith("+00:00")
     assert list(there.logs(runs[0], ("b",), follow=False)) == []
+
+
+def test_logs_are_followed_until_the_run_ends(aws: Aws, tmp_path: Path) -> None:
+    """The second step ends only once the first one's line was read."""
+    text = """
+    steps:
+      - {id: a, component: /t/chat, input: {value: {$input: n}}}
+      - {id: b, component: /t/wait_for, needs: [a], input: {path: {$input: path}}}
+    output: {$step: a}
+    """
+    compilation = compiled(text, OURS)
+    lines: list[LogLine] = []
+    waits = 0
+
+    def pause(seconds: float) -> None:
+        nonlocal waits
+        waits += 1
+        assert seconds == FOLLOW_SECONDS
+        aws.write_logs()
+        if lines:
+            (tmp_path / "go").touch()
+        time.sleep(0.05)
+
+    deploy(provider(aws.engine.endpoint, compilation), compilation)
+    there = provider(aws.engine.endpoint, compilation, pause=pause)
+    run = start(there, "followed", {"n": "here", "path": str(tmp_path / "go")})
+    for line in there.logs(run, (), follow=True):
+        lines.append(line)
+        assert not (tmp_path / "go").exists(), "the run was still going on"
+    assert [(one.unit, one.text) for one in lines] == [("a", "said: here")]
+    assert waits > 1
+    last = there.run(run.key)
+    assert last is not None and last.state is RunState.SUCCEEDED
 
 
 def test_a_large_input_goes_through_the_store(aws: Aws) -> None:

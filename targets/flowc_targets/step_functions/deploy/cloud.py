@@ -100,6 +100,10 @@ class Cloud:
             (f"{self.account}.dkr.ecr.{self.region}.", "${AWS::AccountId}.dkr.ecr.${AWS::Region}."),
         )
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self._pause(seconds)
+
     # calls
 
     def client(self, service: str, **options: Any) -> Any:

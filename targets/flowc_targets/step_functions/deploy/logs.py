@@ -7,7 +7,6 @@ handler's first line says for which run and unit; what follows is of them, until
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -121,7 +120,7 @@ def read_logs(
         yield from reader.read()
         if not follow or reader.run.state.ended:
             return
-        time.sleep(FOLLOW_SECONDS)
+        cloud.wait(FOLLOW_SECONDS)
         reader.run = find_run(cloud, base, run.key) or reader.run
 
 
