@@ -51,7 +51,7 @@ def trigger(cron: str, zone: str | None, input: object) -> Trigger:
 
 def test_templates_of_the_examples() -> None:
     folders = [GOLDEN / case.folder for case in CASES if case.target == "step-functions"]
-    templates = [path for folder in folders for path in folder.glob("template.json")]
+    templates = [path for folder in folders for path in folder.glob("*template.json")]
     assert templates, "no example is deployed with CloudFormation"
     assert lint(*templates) == ""
 

@@ -69,6 +69,7 @@ CASES: list[GoldenCase] = [
     *_both("nightly"),
     GoldenCase("gpu-guard", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("hello", "flow.yaml", "aws", "step-functions", form="cloudformation"),
+    GoldenCase("three-classes", "flow.yaml", "aws", "step-functions", form="cloudformation"),
 ]
 
 

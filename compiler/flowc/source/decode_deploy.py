@@ -11,8 +11,8 @@ from flowc.source.fields import Fields, describe, is_integer
 from flowc.source.flow_values import quantity
 from flowc.source.quantities import parse_duration, parse_share
 from flowc.source.secrets import decode_env
-from flowc.source.stack_model import Balancer, Deploy, Replicas
-from flowc.source.stack_tables import BALANCER, METRIC, REPLICAS
+from flowc.source.stack_model import Balancer, Deploy, LoadBalancer, Replicas
+from flowc.source.stack_tables import BALANCER, LOAD_BALANCER, METRIC, REPLICAS
 
 if TYPE_CHECKING:
     from flowc.source.model import Needs
@@ -25,6 +25,9 @@ GRACE = 300.0
 BALANCERS = Replicas(min=2, max=2)
 """Two, so that one may fail."""
 
+_NOT_EVERYWHERE = (
+    "grace", "replicas", "node_selector", "tolerations", "capacity_provider", "load_balancer",
+)  # fmt: skip
 PORT = 8080
 MAX_PORT = 65_535
 _QUANTITY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?\Z")
@@ -50,7 +53,31 @@ def decode_deploy(fields: Fields, needs: Needs | None, profile: Profile | None) 
         tolerations=decode_tolerations(fields),
         service_account=fields.text("service_account"),
         grace=GRACE if grace is None else grace,
+        capacity_provider=fields.text("capacity_provider"),
+        load_balancer=_load_balancer(fields),
+        spans={key: fields.key_at(key) for key in _NOT_EVERYWHERE if fields.has(key)},
     )
+
+
+def _load_balancer(deploy: Fields) -> LoadBalancer | None:
+    raw = deploy.get("load_balancer")
+    at = deploy.key_at("load_balancer") if raw is not None else deploy.at
+    fields = (
+        None
+        if raw is None
+        else deploy.decoding.open(raw, LOAD_BALANCER, deploy.value_at("load_balancer"))
+    )
+    if fields is None:
+        return None
+    url = fields.text("url") or ""
+    # What still begins like a reference was not set, and that was reported.
+    if url and not url.startswith(("http://", "https://", "${")):
+        fields.report(
+            codes.PLUGIN_CONFIGURATION,
+            f"`url` is an `http://` or `https://` address, not {describe(url)}",
+            fields.value_at("url"),
+        )
+    return LoadBalancer(at, fields.text("target_group") or "", url)
 
 
 def _balancer(deploy: Fields) -> Balancer:
@@ -65,7 +92,7 @@ def _balancer(deploy: Fields) -> Balancer:
         fields.report(
             codes.PLUGIN_CONFIGURATION, "a balancer scales by `cpu`", fields.value_at("replicas")
         )
-    return Balancer(replicas, fields.text("image"))
+    return Balancer(replicas, fields.text("image"), deploy.key_at("balancer"))
 
 
 def _replicas(parent: Fields, default: Replicas) -> Replicas:

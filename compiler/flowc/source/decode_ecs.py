@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
+from flowc.source.fields import describe
 from flowc.source.stack_model import Ecs
 from flowc.source.stack_tables import ECS
 
 if TYPE_CHECKING:
     from flowc.source.fields import Fields
 
+_DNS_NAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z"
+)
 CLUSTER = "flowc"
 """The cluster where the stack names none."""
 
@@ -30,4 +35,17 @@ def decode_ecs(stack: Fields) -> Ecs | None:
         subnets=subnets,
         security_groups=tuple(one.value for one in fields.texts("security_groups")),
         public_ip=fields.flag("public_ip"),
+        namespace=_namespace(fields),
     )
+
+
+def _namespace(fields: Fields) -> str | None:
+    name = fields.text("namespace")
+    if name is not None and not _DNS_NAME.fullmatch(name):
+        fields.report(
+            codes.INVALID_WORD,
+            f"`namespace` is the DNS name of a namespace of Cloud Map, not {describe(name)}",
+            fields.value_at("namespace"),
+            hint="write it like `flows.internal`",
+        )
+    return name

@@ -49,6 +49,16 @@ class Balancer:
 
     replicas: Replicas
     image: str | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    """One that is there: clients call ``url``; servers join ``target_group``, by its ARN."""
+
+    span: Span
+    target_group: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,8 @@ class Deploy:
 
     ``needs`` and ``profile``: the resources of an instance. ``grace``: seconds that an instance
     gets to end its calls before it is killed. ``service_account``: one that exists already.
+    ``capacity_provider`` (of an ECS cluster) and ``load_balancer``: for AWS. ``spans``: where keys
+    stand that not every target has.
     """
 
     image: str
@@ -74,17 +86,24 @@ class Deploy:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Json, ...] = ()
     service_account: str | None = None
+    capacity_provider: str | None = None
+    load_balancer: LoadBalancer | None = None
+    spans: Mapping[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Ecs:
-    """Where ECS tasks run: cluster, subnets and security groups, by name and id."""
+    """Where ECS tasks run: cluster, subnets and security groups, by name and id.
+
+    ``namespace``: the private DNS namespace of Cloud Map in which servers are found.
+    """
 
     span: Span
     cluster: str
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...] = ()
     public_ip: bool = False
+    namespace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,7 @@ ECS = Shape(
         "subnets": Key(TEXTS, required=True),
         "security_groups": Key(TEXTS),
         "public_ip": Key(BOOLEAN),
+        "namespace": Key(NAME),
     },
 )
 BLOB_API = Shape(
@@ -356,8 +357,14 @@ DEPLOY = Shape(
         "service_account": Key(NAME),
         "grace": Key(DURATION),
         "balancer": Key(described_by("balancer", "a mapping", MAPPING)),
+        "capacity_provider": Key(NAME),
+        "load_balancer": Key(described_by("load_balancer", "a mapping", MAPPING)),
     },
     {"docker": DOCKER},
+)
+LOAD_BALANCER = Shape(
+    "`load_balancer`",
+    {"target_group": Key(NAME, required=True), "url": Key(NAME, required=True)},
 )
 REPLICAS = Shape(
     "`replicas`",

@@ -10,11 +10,12 @@ import contextlib
 import errno
 import http.client
 import os
+import random
 import select
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flowc_shim.components.limits import wait_readable
@@ -85,15 +86,17 @@ class Endpoint:
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
 
-    def take(self, guard: SocketGuard) -> Connection:
-        """Return an open connection, watched by ``guard``; raises OSError."""
+    def take(self, guard: SocketGuard, address: str = "") -> Connection:
+        """Return an open connection, watched by ``guard``; raises OSError.
+
+        ``address``: the only one of the host's that will do, any of them without it.
+        """
         while True:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
+            connection = self._take_idle(address)
             if connection is None:
                 connection = Connection(self)
                 try:
-                    connection.open(guard)
+                    connection.open(guard, address)
                 except BaseException:
                     connection.close()
                     raise
@@ -102,6 +105,13 @@ class Endpoint:
                 connection.guarded_by(guard)
                 return connection
             connection.close()
+
+    def _take_idle(self, address: str) -> Connection | None:
+        with self._lock:
+            for number in reversed(range(len(self._idle))):
+                if address in ("", self._idle[number].address):
+                    return self._idle.pop(number)
+        return None
 
     def give_back(self, connection: Connection) -> None:
         """Keep ``connection`` for the next call."""
@@ -130,7 +140,10 @@ class Endpoint:
 
 
 class Connection(http.client.HTTPConnection):
-    """One kept-alive connection; ``session`` is for what its user remembers about the peer."""
+    """One kept-alive connection; ``session`` is for what its user remembers about the peer.
+
+    ``address``: where it leads, as a host may have several.
+    """
 
     auto_open = 0
 
@@ -138,12 +151,14 @@ class Connection(http.client.HTTPConnection):
         super().__init__(endpoint.host, endpoint.port)
         self.endpoint = endpoint
         self.idle_since = 0.0
+        self.address = ""
         self.session: dict[str, str] = {}
         self._guard: SocketGuard | None = None
 
-    def open(self, guard: SocketGuard) -> None:
+    def open(self, guard: SocketGuard, address: str = "") -> None:
         """Connect, with TLS where the URL says so; raises OSError, FlowError of ``guard``."""
-        raw = _connect(self.endpoint.host, self.endpoint.port, guard)
+        raw = _connect(address or self.endpoint.host, self.endpoint.port, guard)
+        self.address = str(raw.getpeername()[0])
         if self.endpoint.tls:
             self.sock = self.endpoint.context().wrap_socket(
                 raw, server_hostname=self.endpoint.host, do_handshake_on_connect=False
@@ -188,8 +203,8 @@ class Connection(http.client.HTTPConnection):
 def _connect(host: str, port: int, guard: SocketGuard) -> socket.socket:
     """Open a TCP connection, looking at the guard while it waits; raises OSError."""
     failure: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
+    for family, kind, protocol, _, address in _spread(
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     ):
         sock = socket.socket(family, kind, protocol)
         try:
@@ -203,6 +218,16 @@ def _connect(host: str, port: int, guard: SocketGuard) -> socket.socket:
         else:
             return sock
     raise failure
+
+
+def _spread(addresses: list[Any]) -> list[Any]:
+    """Return a host's addresses in random order, families as they came.
+
+    Resolvers sort what DNS shuffled (RFC 6724), so that all callers would take the same server.
+    """
+    families = list(dict.fromkeys(family for family, *_ in addresses))
+    random.shuffle(addresses)
+    return sorted(addresses, key=lambda one: families.index(one[0]))
 
 
 def _connect_one(sock: socket.socket, address: object, guard: SocketGuard) -> None:

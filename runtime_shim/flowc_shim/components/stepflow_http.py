@@ -3,8 +3,8 @@
 As SDK servers 0.9.2 and 0.11.2 speak it. One call is ``initialize`` (on a connection's first use),
 then ``components/execute``; the answer is plain JSON or a stream in which the server asks things
 of the run first. Each answer to the server goes out as a request of its own, on a second
-connection, with the header ``Stepflow-Instance-Id`` copied so that a balancer finds the process
-that waits for it.
+connection, and has to reach the process that waits for it: it goes to the address that the call
+went to, with the header ``Stepflow-Instance-Id`` and the cookies of a balancer copied.
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ class _Exchange:
         self._host = host
         self._blob_api_url = blob_api_url
         self._instance = ""
+        self._address = ""
+        self._cookies = ""
         self._id = uuid.uuid4().hex
         self._began = False
 
@@ -213,6 +215,8 @@ class _Exchange:
         response = self._post(connection, request, {"Idempotency-Key": self._call.idempotency_key})
         self._began = True
         self._instance = response.getheader(_INSTANCE) or ""
+        self._address = connection.address
+        self._cookies = _cookies_of(response)
         self._note_instance(connection)
         if not (response.getheader("Content-Type") or "").startswith("text/event-stream"):
             message = self._json_answer(response, generation)
@@ -287,7 +291,8 @@ class _Exchange:
     def _post_answer(self, answer: Answer) -> None:
         """Post the answer to a server's request, again if it went to the wrong process."""
         body = encode_json(answer)
-        headers = {_INSTANCE: self._instance} if self._instance else {}
+        named = {_INSTANCE: self._instance, "Cookie": self._cookies}
+        headers = {name: value for name, value in named.items() if value}
         for pause in (*_ANSWER_PAUSES, None):
             error = self._try_answer(body, headers)
             if error is None:
@@ -300,13 +305,15 @@ class _Exchange:
         """Post once; returns why it should be tried again; raises FlowError if that is no use."""
         connection: Connection | None = None
         try:
-            connection = self._endpoint.take(self._guard)
+            connection = self._endpoint.take(self._guard, self._address)
             response = self._post(connection, body, headers)
             text = read_body(response).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
             if connection is not None:
                 connection.close()
             self._guard.check()
+            # A balancer that is gone has others beside it; a server took its call along.
+            self._address = ""
             return connection_error(error, self._who)
         if response.will_close:
             connection.close()
@@ -359,6 +366,12 @@ class _Exchange:
     def _stream_ended(self, error: Exception | None) -> FlowError:
         why = f": {error}" if error is not None and str(error) else ""
         return platform_error("STREAM_ENDED", f"{self._who} ended its answer without a result{why}")
+
+
+def _cookies_of(response: http.client.HTTPResponse) -> str:
+    """Return the cookies of an answer as a request has them: balancers know a server by them."""
+    told = response.headers.get_all("Set-Cookie") or ()
+    return "; ".join(one.partition(";")[0].strip() for one in told)
 
 
 def _request(method: str, request_id: str, params: dict[str, Any]) -> bytes:

@@ -18,12 +18,12 @@ def check_classes(
 ) -> None:
     """Report each class that the flow uses and the target cannot serve.
 
+    Those that flowc deploys are the target's own matter.
     ``units``: what runs units there, in the plural (``pods``); ``one``: in the singular.
     """
-    brought_up = compilation.placement.endpoints
     has_endpoint = compilation.placement.stack.blob_api is not None
     for cls, step in used_classes(compilation):
-        _check_class(cls, step, diagnostics, units, one, cls.name in brought_up, has_endpoint)
+        _check_class(cls, step, diagnostics, units, one, has_endpoint)
 
 
 def used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
@@ -42,7 +42,6 @@ def _check_class(
     diagnostics: Diagnostics,
     units: str,
     one: str,
-    is_brought_up: bool,
     has_endpoint: bool,
 ) -> None:
     secondary = [(step, "used by this step")]
@@ -54,15 +53,7 @@ def _check_class(
             secondary=secondary,
             hint="put the program into the unit's image (`unit_image`) and use type `command`",
         )
-    elif cls.deploy is not None and not is_brought_up:
-        diagnostics.report(
-            codes.UNSUPPORTED,
-            f"class `{cls.name}` is to be deployed by flowc, which does that on Argo only",
-            cls.span,
-            secondary=secondary,
-            hint="deploy the server yourself and give its `url`",
-        )
-    elif cls.type == "stepflow" and "url" not in cls.config and not is_brought_up:
+    elif cls.type == "stepflow" and "url" not in cls.config and cls.deploy is None:
         diagnostics.report(
             codes.UNSUPPORTED,
             f"the server of class `{cls.name}` is started by `command`, "

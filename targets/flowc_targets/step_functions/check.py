@@ -11,6 +11,7 @@ from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.step_functions.check_sizes import check_sizes
+from flowc_targets.step_functions.classes.check import check_deployed
 from flowc_targets.step_functions.compute import BATCH, ECS, TIME, Compute, beyond_lambda
 from flowc_targets.step_functions.fargate import beyond_fargate, rounded_up
 from flowc_targets.step_functions.notes import note_waits
@@ -34,6 +35,7 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     before = _errors(diagnostics)
     _check_store(compilation, diagnostics)
     check_classes(compilation, diagnostics, units="functions and jobs", one="function")
+    check_deployed(compilation, diagnostics, _SECRET_NAME)
     check_secrets(compilation, diagnostics, _SECRET_NAME, _NAMES_ON_AWS, "a secret on AWS")
     check_artifacts(compilation, diagnostics, "functions and jobs")
     compute = Compute.of(compilation)

@@ -19,6 +19,7 @@ from flowc_shim.aws_secrets import AWS_SECRETS
 from flowc_shim.blob_api.address import TOKEN, URL
 from flowc_targets._shared.names import object_name
 from flowc_targets._shared.secrets import secret_environment
+from flowc_targets.step_functions.classes.network import of_functions
 from flowc_targets.step_functions.fargate import DISK_GIB, Size, beyond_fargate, fargate_size
 from flowc_targets.step_functions.limits import (
     LAMBDA_DISK_MB,
@@ -111,16 +112,20 @@ class Compute:
     image: str
     environment: Mapping[str, str]
     stack: Stack
+    network: Mapping[str, list[str]] | None = None
+    """Of the functions that call components, None if they are in none of the account's."""
 
     @staticmethod
     def of(compilation: Compilation) -> Compute:
         """Return the compute of a compilation."""
         stack = compilation.placement.stack
         image, environment = _image(stack), _environment(compilation)
-        inside = json.dumps([HANDLER, LAMBDA_SECONDS, image, environment])
+        network = of_functions(compilation)
+        more = [] if network is None else [network]
+        inside = json.dumps([HANDLER, LAMBDA_SECONDS, image, environment, *more])
         version = hashlib.sha256(inside.encode()).hexdigest()
         base = object_name(compilation.name, BASE_LENGTH)
-        return Compute(base, f"p-{version[:12]}", image, environment, stack)
+        return Compute(base, f"p-{version[:12]}", image, environment, stack, network)
 
     @property
     def decide(self) -> Function:
@@ -193,10 +198,11 @@ class Compute:
 
 
 def _image(stack: Stack) -> str:
-    """Return the image of units; one without a host is in the stack's registry, or in ECR here."""
-    image = stack.unit_image
-    if image is None:
-        return IMAGE_PARAMETER
+    return IMAGE_PARAMETER if stack.unit_image is None else image_in(stack, stack.unit_image)
+
+
+def image_in(stack: Stack, image: str) -> str:
+    """Return an image in full; one without a host is in the stack's registry, or in ECR here."""
     host = image.split("/")[0] if "/" in image else ""
     if "." in host or ":" in host or host == "localhost":
         return image

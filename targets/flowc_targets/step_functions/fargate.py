@@ -46,14 +46,15 @@ class Size:
 
 def fargate_size(needs: Needs | None) -> Size:
     """Return the smallest size with at least ``needs``; they must be within the bounds."""
-    cpu, memory = _asked(needs)
+    cpu, memory = asked(needs)
     pairs = ((units, size) for units, sizes in PAIRS.items() for size in sizes)
     units, size = min(pair for pair in pairs if pair[0] >= cpu and pair[1] >= memory)
     disk = math.ceil((needs.disk or 0) / 2**30) if needs is not None else 0
     return Size(units, size, max(DISK_GIB, disk))
 
 
-def _asked(needs: Needs | None) -> tuple[int, int]:
+def asked(needs: Needs | None) -> tuple[int, int]:
+    """Return the CPU units and MiB of memory that ``needs`` ask for, as they are."""
     cpu, memory = _DEFAULT
     if needs is None:
         return cpu, memory
@@ -68,7 +69,7 @@ def rounded_up(needs: Needs | None) -> str:
     """Return what a task has more than was asked for, in words; empty if nothing."""
     if needs is None:
         return ""
-    size, (cpu, memory) = fargate_size(needs), _asked(needs)
+    size, (cpu, memory) = fargate_size(needs), asked(needs)
     more = []
     if needs.cpu is not None and size.cpu > cpu:
         more.append(f"{size.cpu / 1024:g} vCPU")

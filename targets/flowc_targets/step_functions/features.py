@@ -37,7 +37,10 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "container": refused("an image per component is not built yet"),
     "stepflow-url": NATIVE,
     "stepflow-command": refused("a server has to run somewhere: give its `url`"),
-    "stepflow-deploy": refused("let the server run somewhere, and give its `url`"),
+    "stepflow-deploy": lowered(
+        "an ECS service, scaled by cpu, found by Cloud Map or behind a load balancer that is "
+        "there; no balancer of flowc's"
+    ),
     "blob-api": lowered("one that is there, by its `url`"),
     "dynamic-flows": lowered("run inside the function or job of the step that submits them"),
     "granularity-auto": lowered("one invocation or job runs the whole chain"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.model import Desired, Observed, Phase, Ref
+from flowc_targets.step_functions.deploy.class_objects import class_objects
 from flowc_targets.step_functions.deploy.objects import OBJECT, STATE_MACHINE, objects
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def files(compilation: Compilation) -> dict[str, str]:
     """Return file name → text: every object, the machine and the plan in files of their own."""
     found: dict[str, str] = {}
     entries = []
+    for name, shared in class_objects(compilation).items():
+        found[f"class-{name}.json"] = text_of([_entry(one, one.body) for one in shared], 2)
     for one in objects(compilation):
         body = dict(one.body)
         for key in body:
@@ -44,7 +48,10 @@ def _entry(one: Desired, body: Mapping[str, Any]) -> dict[str, Any]:
 def written(files: Mapping[str, str]) -> tuple[Observed, ...]:
     """Return the objects in files that :func:`files` made."""
     found = []
-    for entry in json.loads(files[OBJECTS_FILE]):
+    listed = [name for name in files if re.fullmatch(r"class-.*\.json", name)]
+    for entry in [
+        one for name in (*sorted(listed), OBJECTS_FILE) for one in json.loads(files[name])
+    ]:
         body = {
             key: json.loads(files[value["$file"]]) if (entry["kind"], key) in _IN_FILES else value
             for key, value in entry["body"].items()

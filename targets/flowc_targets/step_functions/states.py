@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.scopes import is_outermost
+from flowc_targets.step_functions.classes import network
 from flowc_targets.step_functions.limits import TASK_SECONDS
 
 if TYPE_CHECKING:
@@ -171,12 +172,6 @@ def batch_task(job: Job, name: str, line: str, seconds: float | None) -> State:
 
 def ecs_task(task: Task, ecs: Ecs, line: str, seconds: float | None) -> State:
     """Return a task that runs an ECS task on Fargate to its end; ``line``: see :func:`command`."""
-    network: State = {
-        "Subnets": list(ecs.subnets),
-        "AssignPublicIp": "ENABLED" if ecs.public_ip else "DISABLED",
-    }
-    if ecs.security_groups:
-        network["SecurityGroups"] = list(ecs.security_groups)
     override = {
         "Name": UNIT_CONTAINER,
         "Command.$": line,
@@ -189,7 +184,7 @@ def ecs_task(task: Task, ecs: Ecs, line: str, seconds: float | None) -> State:
             "Cluster": ecs.cluster,
             "TaskDefinition.$": f"States.Format('{task.base}-{{}}', {RUN}.version)",
             "LaunchType": "FARGATE",
-            "NetworkConfiguration": {"AwsvpcConfiguration": network},
+            "NetworkConfiguration": network.of_tasks(ecs),
             "Overrides": {"ContainerOverrides": [override]},
         },
         "ResultPath": None,

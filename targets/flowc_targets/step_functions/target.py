@@ -24,8 +24,10 @@ class StepFunctionsTarget:
     limits: Mapping[str, int] = LIMITS
 
     def endpoints(self, stack: Stack, shared_name: str) -> Mapping[str, str]:
-        """Return nothing: classes are not brought up here yet."""
-        return {}
+        """Return the URLs of the classes that come up beside the flow."""
+        from flowc_targets.step_functions.classes.names import class_urls
+
+        return class_urls(stack, shared_name)
 
     def placements(self, compilation: Compilation) -> Mapping[str, str]:
         """Return function or job of each unit, and why."""

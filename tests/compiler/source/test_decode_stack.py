@@ -282,7 +282,7 @@ def test_a_server_that_flowc_brings_up() -> None:
         image="c:1",
         span=deploy.span,
         replicas=Replicas(2, 9, 0.7, ("waiting", "500m")),
-        balancer=Balancer(Replicas(2, 4, 0.5), "haproxy:3.0"),
+        balancer=Balancer(Replicas(2, 4, 0.5), "haproxy:3.0", deploy.balancer.span),
         port=9000,
         health_path="/ok",
         grace=600.0,
@@ -293,8 +293,33 @@ def test_a_server_that_flowc_brings_up() -> None:
         node_selector={"pool": "big"},
         tolerations=({"key": "gpu", "operator": "Exists"},),
         service_account="models",
+        spans=deploy.spans,
     )
+    assert {key: span.line for key, span in deploy.spans.items()} == {
+        "replicas": 12, "node_selector": 14, "tolerations": 15, "grace": 17
+    }  # fmt: skip
     assert stack.classes["all"].resources == Needs(cpu=2.0)
+
+
+def test_a_server_behind_a_balancer_that_is_there() -> None:
+    stack = stack_of(
+        """
+        ecs: {subnets: [subnet-1], namespace: flows.internal}
+        plugins:
+          all:
+            type: stepflow
+            deploy:
+              image: "c:1"
+              capacity_provider: machines
+              load_balancer: {target_group: "arn:x", url: "http://lb"}
+        routes: {"/{*component}": [{plugin: all}]}
+        """
+    )
+    assert stack.ecs is not None and stack.ecs.namespace == "flows.internal"
+    deploy = stack.classes["all"].deploy
+    assert deploy is not None and deploy.load_balancer is not None
+    assert deploy.capacity_provider == "machines"
+    assert (deploy.load_balancer.target_group, deploy.load_balancer.url) == ("arn:x", "http://lb")
 
 
 def test_a_server_of_which_little_is_said() -> None:

@@ -195,3 +195,25 @@ def test_ecs_failures() -> None:
         assert json.loads(failed.cause or "")["Containers"][0]["ExitCode"] == 111
     with StepFunctionsEngine(without=("ecs_failures",)) as engine:
         assert engine.run(ecs_machine(111), {}).status == "SUCCEEDED"
+
+
+def made_service(engine: StepFunctionsEngine) -> dict[str, Any]:
+    client = boto3.client("ecs", endpoint_url=engine.endpoint, region_name="us-east-1")
+    client.create_cluster(clusterName="flows")
+    circuit = {"enable": True, "rollback": True}
+    client.create_service(
+        cluster="flows", serviceName="s", desiredCount=1,
+        capacityProviderStrategy=[{"capacityProvider": "spot", "weight": 1, "base": 0}],
+        deploymentConfiguration={"deploymentCircuitBreaker": circuit},
+    )  # fmt: skip
+    found: dict[str, Any] = client.describe_services(cluster="flows", services=["s"])["services"][0]
+    return found
+
+
+def test_services() -> None:
+    with StepFunctionsEngine() as engine:
+        made = made_service(engine)
+        assert made["capacityProviderStrategy"][0]["capacityProvider"] == "spot"
+        assert made["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"]
+    with StepFunctionsEngine(without=("services",)) as engine:
+        assert "deploymentConfiguration" not in made_service(engine)

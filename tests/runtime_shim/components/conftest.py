@@ -185,13 +185,15 @@ class StandIn:
     connection stays open unless it returns None or yields None at the end.
     """
 
-    def __init__(self, answer: Callable[[Request], Any]) -> None:
+    def __init__(
+        self, answer: Callable[[Request], Any], host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         self.requests: list[Request] = []
         self._answer = answer
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, port))
         self._sockets: list[socket.socket] = []
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -238,8 +240,8 @@ class StandIn:
 def stand_in() -> Iterator[Callable[..., StandIn]]:
     made: list[StandIn] = []
 
-    def make(answer: Callable[[Request], Any]) -> StandIn:
-        made.append(StandIn(answer))
+    def make(answer: Callable[[Request], Any], **where: Any) -> StandIn:
+        made.append(StandIn(answer, **where))
         return made[-1]
 
     yield make
@@ -279,7 +281,7 @@ def initialized(request: Request, modern: bool = True) -> bytes | None:
 def component_stand_in(stand_in: Callable[..., StandIn]) -> Callable[..., StandIn]:
     """Make component servers that initialise properly and answer the rest with ``execute``."""
 
-    def make(execute: Callable[[Request], Any], *, modern: bool = True) -> StandIn:
-        return stand_in(lambda request: initialized(request, modern) or execute(request))
+    def make(execute: Callable[[Request], Any], *, modern: bool = True, **where: Any) -> StandIn:
+        return stand_in(lambda request: initialized(request, modern) or execute(request), **where)
 
     return make

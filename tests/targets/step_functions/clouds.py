@@ -33,7 +33,7 @@ FUNCTION = Path(__file__).with_name("function.py")
 BUCKET = "bucket"
 DEPLOYED_TO = (
     "stepfunctions", "lambda", "batch", "iam", "logs", "scheduler", "events",
-    "secretsmanager", "ecs",
+    "secretsmanager", "ecs", "servicediscovery", "applicationautoscaling", "elbv2",
 )  # fmt: skip
 """Services in which deployments, or tests, make something."""
 
@@ -62,7 +62,8 @@ class Session:
 
 def address_of(compilation: Compilation) -> Address:
     flow = compilation.program.name or "flow"
-    return Address(compilation.name, flow, compilation.placement.stack)
+    placement = compilation.placement
+    return Address(compilation.name, flow, placement.stack, placement.project, placement.branch)
 
 
 def provider(

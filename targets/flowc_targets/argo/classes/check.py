@@ -24,6 +24,13 @@ def check_deployed(compilation: Compilation, diagnostics: Diagnostics) -> None:
         _check_scaling(cls, cls.deploy, diagnostics)
         _check_nodes(cls, cls.deploy, diagnostics)
         _check_names(cls, cls.deploy, diagnostics)
+        for key in ("capacity_provider", "load_balancer"):
+            if key in cls.deploy.spans:
+                diagnostics.report(
+                    codes.IGNORED_KEY,
+                    f"`{key}` of class `{cls.name}` is about AWS and ignored here",
+                    cls.deploy.spans[key],
+                )
 
 
 def _check_scaling(cls: ComponentClass, deploy: Deploy, diagnostics: Diagnostics) -> None:

@@ -57,6 +57,8 @@ GONE = frozenset(
     {
         "ResourceNotFoundException", "NoSuchEntity", "NoSuchKey", "404", "ResourceNotFound",
         "StateMachineDoesNotExist", "NoSuchBucket", "ExecutionDoesNotExist", "NotFoundException",
+        "ClusterNotFoundException", "ServiceNotFoundException", "ServiceNotActiveException",
+        "ServiceNotFound", "NamespaceNotFound", "ObjectNotFoundException",
     }
 )  # fmt: skip
 """Codes of what is not there."""
@@ -273,6 +275,8 @@ _TOKENS = {
     "scheduler": ("NextToken", "NextToken"),
     "events": ("NextToken", "NextToken"),
     "s3": ("ContinuationToken", "NextContinuationToken"),
+    "servicediscovery": ("NextToken", "NextToken"),
+    "application-autoscaling": ("NextToken", "NextToken"),
 }
 """How the next page is asked for, and where an answer names it."""
 

@@ -19,9 +19,11 @@ class AwsDeployer:
 
     def desired(self, compilation: Compilation) -> tuple[Desired, ...]:
         """Return every object that the flow needs."""
+        from flowc_targets.step_functions.deploy.class_objects import class_objects
         from flowc_targets.step_functions.deploy.objects import objects
 
-        return objects(compilation)
+        shared = class_objects(compilation).values()
+        return (*(one for found in shared for one in found), *objects(compilation))
 
     def written(self, files: Mapping[str, str]) -> tuple[Observed, ...]:
         """Return the objects in files that were built."""
@@ -31,12 +33,13 @@ class AwsDeployer:
 
     def permissions(self, compilation: Compilation) -> tuple[Permission, ...]:
         """Return what each role may do, and why."""
+        from flowc_targets.step_functions.deploy.class_objects import class_roles
         from flowc_targets.step_functions.deploy.flow_roles import roles
         from flowc_targets.step_functions.deploy.needs import Needs
 
         return tuple(
             Permission(role.name, one.actions, one.resources, one.reason)
-            for role in roles(Needs.of(compilation)).values()
+            for role in (*roles(Needs.of(compilation)).values(), *class_roles(compilation))
             for one in role.statements
         )
 

@@ -12,7 +12,7 @@ from flowc_targets.step_functions.deploy.roles import ACCOUNT, ARN, HERE, REGION
 from flowc_targets.step_functions.loops import Bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from flowc_targets.step_functions.deploy.needs import Needs
 
@@ -139,8 +139,22 @@ def _worker(needs: Needs, what: str, purpose: str) -> Role:
         for function in needs.functions
         if (function == needs.compute.decide) == (what == "decide")
     ]
-    statements = (_logs(groups), *_store(needs))
+    network = _network(needs) if what == "unit" else ()
+    statements = (_logs(groups), *_store(needs), *network)
     return Role(f"{needs.base}-{what}", LAMBDA_SERVICE, purpose, statements)
+
+
+def _network(needs: Needs) -> tuple[Statement, ...]:
+    """Return what Lambda takes (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html)."""
+    if needs.compute.network is None:
+        return ()
+    actions = (
+        "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+        "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+    )  # fmt: skip
+    reason = "functions are put into the network of component servers; Lambda checks it for `*`"
+    return (Statement(reason, actions, ("*",)),)
 
 
 def _sweep(needs: Needs) -> Role:
@@ -168,14 +182,19 @@ def written_folders(needs: Needs) -> list[str]:
 
 
 def _pull(needs: Needs) -> Role:
+    statements = pulling(needs.job_log_group)
+    return Role(f"{needs.base}-pull", TASKS_SERVICE, "starts jobs and tasks", statements)
+
+
+def pulling(log_group: str) -> tuple[Statement, ...]:
+    """Return what starts a container: its image comes, and its output goes."""
     layers = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability")
-    statements = (
+    return (
         Statement("ECR is signed in to, which has no resources", ("ecr:GetAuthorizationToken",),
                   ("*",)),
         Statement("the image is pulled", layers, (f"{ARN}:ecr:{HERE}:repository/*",)),
-        _logs([needs.job_log_group]),
+        _logs([log_group]),
     )  # fmt: skip
-    return Role(f"{needs.base}-pull", TASKS_SERVICE, "starts jobs and tasks", statements)
 
 
 def _logs(groups: list[str]) -> Statement:
@@ -205,7 +224,8 @@ def _store(needs: Needs) -> tuple[Statement, ...]:
                 {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
             ),
         ]
-    return (*found, *_files(needs), *_secrets(needs))
+    secrets = reading_secrets(needs.secrets, "ssm:GetParameter")
+    return (*found, *_files(needs), *secrets)
 
 
 def _files(needs: Needs) -> Iterator[Statement]:
@@ -220,9 +240,10 @@ def _files(needs: Needs) -> Iterator[Statement]:
         yield Statement("the flow names these files", ("s3:GetObject",), objects)
 
 
-def _secrets(needs: Needs) -> Iterator[Statement]:
-    paths = [name.removeprefix(SSM) for name in needs.secrets if name.startswith(SSM)]
-    names = [name for name in needs.secrets if not name.startswith(SSM)]
+def reading_secrets(secrets: Iterable[str], parameters: str) -> Iterator[Statement]:
+    """Yield what reads secrets; ``parameters``: the action that reads those in SSM."""
+    paths = [name.removeprefix(SSM) for name in secrets if name.startswith(SSM)]
+    names = [name for name in secrets if not name.startswith(SSM)]
     reason = "secrets are read when a unit starts"
     if names:
         # Secrets Manager appends a hyphen and six characters to the name.
@@ -231,4 +252,4 @@ def _secrets(needs: Needs) -> Iterator[Statement]:
     if paths:
         # A path begins with a slash that is the ARN's as well.
         arns = tuple(f"{ARN}:ssm:{HERE}:parameter/{path.lstrip('/')}" for path in paths)
-        yield Statement(reason, ("ssm:GetParameter",), arns)
+        yield Statement(reason, (parameters,), arns)

@@ -47,6 +47,14 @@ class Kind(Protocol):
         """Delete one that may be gone already."""
 
 
+class OfClasses:
+    """Kinds that only classes have: they are listed where what flows share is."""
+
+    def names(self, cloud: Cloud, base: str) -> Iterable[str]:
+        """Return nothing."""
+        return ()
+
+
 def stamp_of(body: Mapping[str, Any]) -> str:
     """Return the digest of a body."""
     text = json.dumps(body, sort_keys=True, ensure_ascii=False)

@@ -26,6 +26,8 @@ _EXISTS = frozenset({"ResourceConflictException"})
 
 _CODE = ("Code",)
 _CONFIGURATION = ("Role", "ImageConfig", "MemorySize", "EphemeralStorage", "Timeout", "Environment")
+_NO_NETWORK: dict[str, list[str]] = {"SubnetIds": [], "SecurityGroupIds": []}
+"""What takes a function out of a network."""
 
 
 class Functions:
@@ -47,6 +49,7 @@ class Functions:
         """Create or update the function, and wait until it can be published."""
         code = {"ImageUri": body["Code"]["ImageUri"]}
         configuration = {key: body[key] for key in _CONFIGURATION}
+        configuration["VpcConfig"] = body.get("VpcConfig", _NO_NETWORK)
         spreading = frozenset({"InvalidParameterValueException"})
         cloud.put(
             _EXISTS,
@@ -140,6 +143,8 @@ def _configuration(got: Mapping[str, Any]) -> Body:
     configuration = got["Configuration"]
     image = configuration.get("ImageConfigResponse", {}).get("ImageConfig", {})
     image = image or configuration.get("ImageConfig") or {}
+    network = configuration.get("VpcConfig") or {}
+    inside = {"VpcConfig": {key: network[key] for key in _NO_NETWORK}}
     return {
         "PackageType": configuration.get("PackageType"),
         "Code": {"ImageUri": got.get("Code", {}).get("ImageUri")},
@@ -149,6 +154,7 @@ def _configuration(got: Mapping[str, Any]) -> Body:
         "EphemeralStorage": {"Size": configuration.get("EphemeralStorage", {}).get("Size", 512)},
         "Timeout": configuration["Timeout"],
         "Environment": {"Variables": configuration.get("Environment", {}).get("Variables", {})},
+        **(inside if network.get("SubnetIds") else {}),
     }
 
 

@@ -18,7 +18,10 @@ _KEYS = (
     "RequiresCompatibilities", "NetworkMode", "Cpu", "Memory", "TaskRoleArn", "ExecutionRoleArn",
     "ContainerDefinitions", "EphemeralStorage",
 )  # fmt: skip
-_CONTAINER = ("Name", "Image", "Essential", "Environment", "LogConfiguration")
+_CONTAINER = (
+    "Name", "Image", "Essential", "Environment", "LogConfiguration", "EntryPoint", "Command",
+    "Secrets", "PortMappings", "HealthCheck", "StopTimeout", "ResourceRequirements",
+)  # fmt: skip
 """What flowc says of a container; the service adds empty lists and zeros."""
 
 
@@ -49,7 +52,9 @@ class TaskDefinitions:
             for one in body["ContainerDefinitions"]
         ]
         for one in body["ContainerDefinitions"]:  # the service sorts as it likes
-            one["Environment"] = sorted(one.get("Environment", []), key=lambda v: str(v["Name"]))
+            for key in ("Environment", "Secrets"):
+                if key in one or key == "Environment":
+                    one[key] = sorted(one.get(key, []), key=lambda v: str(v["Name"]))
         return found(body, tag_map(got.get("tags") or (), "key", "value"))
 
     def write(self, cloud: Cloud, name: str, body: Body) -> None:

@@ -155,6 +155,15 @@ def global_name(cloud: Cloud, role: str) -> str:
     return f"{role}-{cloud.region}"
 
 
+def class_roles_there(cloud: Cloud, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the roles with which servers of classes are started, and the services of those."""
+    end = f"-pull-{cloud.region}"
+    for role in cloud.pages("iam", "list_roles", "Roles", PathPrefix=PATH):
+        name = str(role["RoleName"])
+        if name.startswith(prefix) and name.endswith(end):
+            yield name.removesuffix(f"-{cloud.region}"), name.removesuffix(end)
+
+
 def policies_of(cloud: Cloud, role: str) -> list[str]:
     """Return the names of a role's own policies, none if there is no such role."""
     named = {"RoleName": global_name(cloud, role)}

@@ -16,7 +16,7 @@ from flowc_targets.step_functions.deploy.kinds import (
     tag_list,
     tag_map,
 )
-from flowc_targets.step_functions.deploy.objects import version_of
+from flowc_targets.step_functions.deploy.objects import USES, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +84,8 @@ class StateMachines:
             stateMachineArn=arn, **content,
         )  # fmt: skip
         cloud.call("stepfunctions", "tag_resource", resourceArn=arn, tags=tags)
+        if USES not in body.get("Tags", {}):
+            cloud.call("stepfunctions", "untag_resource", resourceArn=arn, tagKeys=[USES])
 
     def delete(self, cloud: Cloud, name: str) -> None:
         """Delete the machine with its versions and aliases."""

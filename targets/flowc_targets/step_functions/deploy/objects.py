@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.model import Desired, Phase, Ref
+from flowc_targets.step_functions.classes.names import class_owner, deployed_classes
 from flowc_targets.step_functions.compute import HANDLER, IMAGE_PARAMETER
 from flowc_targets.step_functions.definition import define
 from flowc_targets.step_functions.deploy.flow_roles import LIVE, machine_arn, roles
@@ -43,6 +44,9 @@ RULE = "rule"
 
 OWNER = "flowc:deployment"
 """The tag that says whose an object is."""
+
+USES = "flowc:classes"
+"""The tag of a machine whose flow uses component classes that are brought up: whose they are."""
 
 LOG_DAYS = 30
 SWEEP_HANDLER = (*HANDLER[:-1], "flowc_shim.sweeper.step_functions.handle")
@@ -90,10 +94,15 @@ def _stored(needs: Needs) -> Iterator[Desired]:
 
 def _roles(needs: Needs) -> Iterator[Desired]:
     for role in roles(needs).values():
-        trust = {"AssumeRolePolicyDocument": role.trust, "Description": role.purpose}
-        yield Desired(Ref(ROLE, role.name), trust | own(needs))
-        name = f"{role.name}/{role.policy_name}"
-        yield Desired(Ref(ROLE_POLICY, name), {"PolicyDocument": role.policy})
+        yield from role_objects(role, own(needs))
+
+
+def role_objects(role: Role, tags: dict[str, Any]) -> Iterator[Desired]:
+    """Yield a role and what it may do."""
+    trust = {"AssumeRolePolicyDocument": role.trust, "Description": role.purpose}
+    yield Desired(Ref(ROLE, role.name), trust | tags)
+    name = f"{role.name}/{role.policy_name}"
+    yield Desired(Ref(ROLE_POLICY, name), {"PolicyDocument": role.policy})
 
 
 def _functions(needs: Needs) -> Iterator[Desired]:
@@ -101,6 +110,8 @@ def _functions(needs: Needs) -> Iterator[Desired]:
     for function in needs.functions:
         role = found["decide" if function == needs.compute.decide else "unit"]
         body = _function(needs, function, role, HANDLER)
+        if needs.compute.network is not None and function != needs.compute.decide:
+            body["VpcConfig"] = dict(needs.compute.network)
         yield Desired(Ref(FUNCTION, function.name), body | own(needs))
         yield Desired(Ref(FUNCTION_ALIAS, f"{function.name}:{needs.compute.alias}"), body)
 
@@ -213,12 +224,19 @@ def _machine(needs: Needs) -> Iterator[Desired]:
         "RoleArn": roles(needs)["machine"].arn,
         "Definition": define(compilation).machine,
     }
-    yield Desired(Ref(STATE_MACHINE, needs.base), body | own(needs))
+    yield Desired(Ref(STATE_MACHINE, needs.base), body | _machine_tags(needs))
     yield Desired(
         Ref(STATE_MACHINE_ALIAS, f"{needs.base}:{LIVE}"),
         {"Version": version_of(body["Definition"])},
         Phase.SWITCH,
     )
+
+
+def _machine_tags(needs: Needs) -> dict[str, Any]:
+    """Return the tags of the machine; they say too that the flow uses what others use as well."""
+    shared, project = needs.compilation.shared_name, needs.compilation.placement.project
+    uses = {USES: class_owner(shared, project)} if deployed_classes(needs.compilation) else {}
+    return {"Tags": {**own(needs)["Tags"], **uses}}
 
 
 def version_of(definition: Any) -> str:

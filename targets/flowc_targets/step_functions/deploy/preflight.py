@@ -11,6 +11,16 @@ from flowc_shim.aws_secrets import AWS_SECRETS, SSM
 from flowc_targets._shared.registries.manifests import Registries, check_images
 from flowc_targets.step_functions.compute import IMAGE_PARAMETER
 from flowc_targets.step_functions.deploy import objects as kinds
+from flowc_targets.step_functions.deploy.class_objects import (
+    DISCOVERY,
+    ECS_SERVICE,
+    SCALABLE_TARGET,
+)
+from flowc_targets.step_functions.deploy.class_preflight import (
+    class_problems,
+    images_of_servers,
+    secrets_of_servers,
+)
 from flowc_targets.step_functions.deploy.cloud import GONE, Refused
 
 if TYPE_CHECKING:
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from flowc_targets.step_functions.deploy.cloud import Cloud
     from flowc_targets.step_functions.deploy.kinds_stored import StoredObjects
 
-_ECR = re.compile(r"(\d+)\.dkr\.ecr\.([^.]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)(?:[:@](.+))?")
+ECR = re.compile(r"(\d+)\.dkr\.ecr\.([^.]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)(?:[:@](.+))?")
 _ACTIONS = (
     "iam:CreateRole", "iam:PutRolePolicy", "iam:PassRole", "lambda:CreateFunction",
     "lambda:PublishVersion", "lambda:CreateAlias", "lambda:AddPermission",
@@ -31,6 +41,12 @@ _ACTIONS = (
 _FOR = {
     kinds.JOB_DEFINITION: ("batch:RegisterJobDefinition",),
     kinds.TASK_DEFINITION: ("ecs:RegisterTaskDefinition",),
+    DISCOVERY: ("servicediscovery:CreateService",),
+    ECS_SERVICE: ("ecs:CreateService", "ecs:UpdateService"),
+    SCALABLE_TARGET: (
+        "application-autoscaling:RegisterScalableTarget",
+        "application-autoscaling:PutScalingPolicy",
+    ),
     "schedule": ("scheduler:CreateScheduleGroup", "scheduler:CreateSchedule"),
 }
 
@@ -43,6 +59,7 @@ def preflight(
     yield from _images(cloud, desired)
     yield from _queues(cloud, desired)
     yield from _clusters(cloud, desired)
+    yield from class_problems(cloud, desired)
     yield from _secrets(cloud, desired)
     yield from _permissions(cloud, desired)
 
@@ -70,6 +87,11 @@ def _images(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
     images = {
         str(one.body["Code"]["ImageUri"]) for one in desired if one.ref.kind == kinds.FUNCTION
     }
+    for image in sorted(images_of_servers(desired)):
+        # Servers take images from anywhere; those in ECR here can be looked up.
+        found = ECR.fullmatch(cloud.local(image))
+        if found is not None and found[2] == cloud.region:
+            yield from _image(cloud, found)
     for image in sorted(images):
         if image == IMAGE_PARAMETER:
             yield Problem(
@@ -77,7 +99,7 @@ def _images(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
                 "build one, push it to ECR and write `unit_image:` in the stack",
             )
             continue
-        found = _ECR.fullmatch(cloud.local(image))
+        found = ECR.fullmatch(cloud.local(image))
         if found is None:
             yield Problem(
                 f"functions take images from ECR only, and `{image}` is elsewhere",
@@ -133,7 +155,7 @@ def _queues(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
 
 
 def _clusters(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
-    wanted = sorted({cluster for one in desired for cluster in _named(one, "Cluster")})
+    wanted = sorted({cluster for one in desired for cluster in _clusters_of(one)})
     if not wanted:
         return
     try:
@@ -148,6 +170,12 @@ def _clusters(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
                 f"there is no ECS cluster `{cluster}`",
                 f"`aws ecs create-cluster --cluster-name {cluster}`, or name another one",
             )
+
+
+def _clusters_of(one: Desired) -> Iterator[str]:
+    yield from _named(one, "Cluster")
+    if one.ref.kind == ECS_SERVICE:
+        yield one.ref.name.partition("/")[0]
 
 
 def _named(one: Desired, key: str) -> Iterator[str]:
@@ -172,6 +200,7 @@ def _secrets(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
             body: Any = one.body
             named = body["Environment"]["Variables"].get(AWS_SECRETS, "{}")
             names.update(json.loads(named).values())
+        names.update(secrets_of_servers(one))
     for name in sorted(names):
         try:
             _look_up(cloud, name)

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Any
 from flowc.deploy.model import Observed, Ref
 from flowc.deploy.provider import DeployError
 from flowc_targets.step_functions.deploy import executions, kinds_events, objects
+from flowc_targets.step_functions.deploy.class_objects import (
+    DISCOVERY,
+    ECS_SERVICE,
+    SCALABLE_TARGET,
+    SCALING_POLICY,
+)
 from flowc_targets.step_functions.deploy.kinds import Found, owner_of, stamp_of
 from flowc_targets.step_functions.deploy.kinds_compute import (
     FunctionAliases,
@@ -14,6 +20,7 @@ from flowc_targets.step_functions.deploy.kinds_compute import (
     JobDefinitions,
     Permissions,
 )
+from flowc_targets.step_functions.deploy.kinds_discovery import Discoveries
 from flowc_targets.step_functions.deploy.kinds_ecs import TaskDefinitions
 from flowc_targets.step_functions.deploy.kinds_events import (
     SUSPENDED,
@@ -23,9 +30,12 @@ from flowc_targets.step_functions.deploy.kinds_events import (
 )
 from flowc_targets.step_functions.deploy.kinds_identity import LogGroups, RolePolicies, Roles
 from flowc_targets.step_functions.deploy.kinds_machine import MachineAliases, StateMachines
+from flowc_targets.step_functions.deploy.kinds_scaling import ScalableTargets, ScalingPolicies
+from flowc_targets.step_functions.deploy.kinds_services import EcsServices
 from flowc_targets.step_functions.deploy.kinds_stored import StoredObjects
 from flowc_targets.step_functions.deploy.preflight import preflight
 from flowc_targets.step_functions.deploy.schedules import SCHEDULE, SCHEDULE_GROUP
+from flowc_targets.step_functions.deploy.shared import Shared
 from flowc_targets.step_functions.deploy.unfinished import Unfinished, unfinished
 
 if TYPE_CHECKING:
@@ -44,6 +54,7 @@ class AwsProvider:
         self._cloud = cloud
         self._base = base
         self._owner = address.name
+        self._shared = Shared.of(address)
         self._store = address.stack.state_store
         self._stored = StoredObjects(self._store)
         self.place = f"account {cloud.account} in {cloud.region}"
@@ -57,6 +68,10 @@ class AwsProvider:
             objects.FUNCTION_ALIAS: FunctionAliases(),
             objects.JOB_DEFINITION: JobDefinitions(),
             objects.TASK_DEFINITION: TaskDefinitions(),
+            DISCOVERY: Discoveries(),
+            ECS_SERVICE: EcsServices(),
+            SCALABLE_TARGET: ScalableTargets(),
+            SCALING_POLICY: ScalingPolicies(),
             objects.PERMISSION: Permissions(),
             objects.RULE: Rules(),
             objects.STATE_MACHINE: StateMachines(),
@@ -76,9 +91,10 @@ class AwsProvider:
         """Return every object of the deployment, and those that have the name of a desired one."""
         wanted = {one.ref: one for one in desired}
         running = unfinished(self._cloud, self._base, _machine_of(desired))
+        shared = self._shared.there(self._cloud, self._base, wanted)
         found = []
         for kind, handler in self._kinds.items():
-            named = [ref.name for ref in wanted if ref.kind == kind]
+            named = [ref.name for ref in (*wanted, *shared) if ref.kind == kind]
             for name in dict.fromkeys([*named, *handler.names(self._cloud, self._base)]):
                 one = self._observed(Ref(kind, name), wanted.get(Ref(kind, name)), running)
                 found += [one] if one is not None else []
@@ -89,7 +105,7 @@ class AwsProvider:
         if read is None:
             return None
         owner = owner_of(read.body)
-        if owner not in (None, self._owner):
+        if owner not in (None, self._owner, self._shared.owner):
             if wanted is None:
                 return None
             raise DeployError(
@@ -191,7 +207,7 @@ def as_written(cloud: Cloud, written: Any, read: Any) -> Any:
 _UNTAGGED = frozenset(
     {
         objects.OBJECT, objects.ROLE_POLICY, objects.FUNCTION_ALIAS, objects.PERMISSION,
-        objects.STATE_MACHINE_ALIAS, SCHEDULE,
+        objects.STATE_MACHINE_ALIAS, SCHEDULE, SCALABLE_TARGET, SCALING_POLICY,
     }
 )  # fmt: skip
 """Kinds that have no tags: whose they are is told by what they are inside of."""

@@ -1,0 +1,1 @@
+"""Component classes that come up beside a flow: ECS services, and how they are found."""
