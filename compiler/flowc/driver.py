@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from flowc.ir.model import Program
     from flowc.ir.placement import Placement
+    from flowc.source.bindings import StepBinding
     from flowc.source.model import SourceFlow
-    from flowc.source.project_model import Environment, StepBinding, Trigger
+    from flowc.source.project_model import Environment, Trigger
     from flowc.source.stack_model import Stack
     from flowc_shim.contract.json_types import Json
 

@@ -38,6 +38,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("stepflow-url", "class type `stepflow` by `url`", "10"),
     Feature("stepflow-command", "class type `stepflow` by `command`", "10"),
     Feature("stepflow-deploy", "class type `stepflow` by `deploy`, with its balancer", "10"),
+    Feature("deployments", "services that come up and go down together", "10"),
+    Feature("locations", "a program in several places at once", "10"),
     Feature("blob-api", "an endpoint where component servers keep blobs", "10"),
     Feature("dynamic-flows", "flows given as data: `eval`, `map`, `iterate`, `runs/submit`", "10"),
     Feature("granularity-auto", "several steps in one unit", "10"),

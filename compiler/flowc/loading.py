@@ -5,8 +5,8 @@ stands in the folder or above it. A path that the project lists has its name the
 not list has its own, and nothing of the project applies to it unless ``--env`` or ``--stack`` asks.
 
 **Stack file.** ``--stack-file``; for a flow of a project ``stack.yaml`` beside the project; else
-``stack.yaml``, Stepflow's configuration or ``flowyml.yaml``, beside the flow, then in the current
-folder. Two spellings in one folder are an error. Without any: the built-ins and nothing else.
+``stack.yaml``, Stepflow's configuration, ``flowyml.yaml`` or ``streamflow.yml``, beside the flow,
+then in the current folder. Two spellings in one folder are an error. Without any: the built-ins.
 
 **Stack.** ``--stack`` > ``--env`` > ``FLOWC_STACK`` > ``flowc stack use`` >
 ``default_environment`` > the only one of the file > the one called ``default``. An environment's

@@ -18,6 +18,7 @@ STEPFLOW_CONFIGS = (
     "stepflow-config.yml", "stepflow-config.yaml", "stepflow_config.yml", "stepflow_config.yaml",
 )  # fmt: skip
 FLOWYML_FILES = ("flowyml.yaml", "flowyml.yml")
+STREAMFLOW_FILES = ("streamflow.yml", "streamflow.yaml")
 DEFAULT_STACK_FILE = "<default stack>"
 DEFAULT_STACK = """\
 plugins:
@@ -38,7 +39,7 @@ LOSES_ROUTES = frozenset(
 def stack_files_in(folders: Iterable[Path]) -> list[Path]:
     """Return the stack files of the first folder that has any; two of one kind are too many."""
     for folder in dict.fromkeys(Path(os.path.normpath(folder)) for folder in folders):
-        for names in (STACK_FILES, STEPFLOW_CONFIGS, FLOWYML_FILES):
+        for names in (STACK_FILES, STEPFLOW_CONFIGS, FLOWYML_FILES, STREAMFLOW_FILES):
             found = [folder / name for name in names if (folder / name).is_file()]
             if found:
                 return found

@@ -11,11 +11,13 @@ from flowc.placing.resources import quantity
 from flowc.source.decode_stores import CREDENTIALS, password_of
 
 if TYPE_CHECKING:
+    from flowc.source.bindings import StepBinding
     from flowc.source.model import Needs
     from flowc.source.stack_model import (
         BlobApi,
         ComponentClass,
         Deploy,
+        Deployment,
         Profile,
         Replicas,
         Route,
@@ -41,7 +43,9 @@ def summary(stack: Stack) -> dict[str, Any]:
         variables={name: _value(value) for name, value in stack.variables.items()},
         resources={name: _profile(profile) for name, profile in stack.profiles.items()},
         plugins={name: _class(cls) for name, cls in stack.classes.items()},
+        deployments={name: _deployment(one) for name, one in stack.deployments.items()},
         routes={route.pattern.value: _rules(route) for route in stack.routes},
+        bindings=[_binding(binding) for binding in stack.bindings],
     )
 
 
@@ -116,6 +120,22 @@ def _deploy(deploy: Deploy) -> dict[str, Any]:
         port=deploy.port,
         node_selector=dict(deploy.node_selector),
         env=sorted(deploy.env),
+    )
+
+
+def _deployment(deployment: Deployment) -> dict[str, Any]:
+    return _filled(
+        services=list(deployment.services), external=deployment.external, eager=not deployment.lazy
+    )
+
+
+def _binding(binding: StepBinding) -> dict[str, Any]:
+    resources = None if binding.resources is None else binding.resources.value
+    return _filled(
+        step=binding.step.value,
+        plugin=None if binding.plugin is None else binding.plugin.value,
+        resources=resources if isinstance(resources, str) else _needs(resources),
+        locations=None if binding.locations is None else binding.locations.value,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pytest
 from tests.conformance.model import HERE, Case, Observed, run_input
 
 from flowc.diagnostics import Diagnostics
@@ -51,7 +53,7 @@ def compile_case(
     name: str = "",
     diagnostics: Diagnostics | None = None,
 ) -> Compilation:
-    """Return the compilation of a case; any error is the test's failure, with its text.
+    """Return the compilation of a case; any error is an AssertionError with its text.
 
     ``name``: the flow's name on the target, where flows live side by side. ``diagnostics``: gets
     the notes.
@@ -62,6 +64,7 @@ def compile_case(
     if flow is not None:
         flow = link_flows(flow, _sub_flows(case, diagnostics), diagnostics)
     stack_text = (HERE / "stack.yaml").read_text(encoding="utf-8")
+    stack_text += f"bindings: {json.dumps(case.bindings)}\n"
     stack_file = read(stack_text, str(HERE / "stack.yaml"), diagnostics)
     assert stack_file is not None
     stack = decode_stacks(stack_file, diagnostics, {})["default"]
@@ -74,6 +77,16 @@ def compile_case(
     compilation = compile_flow(flow, stack, target, options, diagnostics)
     assert compilation is not None, _text(diagnostics)
     return compilation
+
+
+def is_refused(case: Case, target: str, granularity: str) -> bool:
+    """Whether the case says that ``target`` refuses its flow; then it does, and says why."""
+    reason = case.refused.get(target)
+    if reason is None:
+        return False
+    with pytest.raises(AssertionError, match=re.escape(reason)):
+        compile_case(case, target, granularity, store="s3://conformance/state")
+    return True
 
 
 def _sub_flows(case: Case, diagnostics: Diagnostics) -> Load:

@@ -31,6 +31,7 @@ class Case:
     trigger: Any = None
     flows: dict[str, Any] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    bindings: tuple[dict[str, Any], ...] = ()
 
     @property
     def slug(self) -> str:
@@ -83,6 +84,7 @@ def _case(raw: dict[str, Any]) -> Case:
         "trigger",
         "flows",
         "refused",
+        "bindings",
     }
     assert not unknown, f"{raw['name']}: {unknown}"
     return Case(
@@ -99,6 +101,7 @@ def _case(raw: dict[str, Any]) -> Case:
         trigger=raw.get("trigger"),
         flows=raw.get("flows", {}),
         refused=raw.get("refused", {}),
+        bindings=tuple(raw.get("bindings", ())),
     )
 
 

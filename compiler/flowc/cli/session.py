@@ -91,7 +91,8 @@ class Session:
         source = None if document is None else decode_flow(document, self.diagnostics)
         if target is not None and source is not None:
             analysis = analyse(source, self.diagnostics)
-            compile_program(analysis, stack, target, Options(flow="none"), self.diagnostics)
+            unbound = replace(stack, bindings=())  # of steps that this flow has not
+            compile_program(analysis, unbound, target, Options(flow="none"), self.diagnostics)
 
     def report(self, format: str, stream: TextIO | None = None) -> int:
         """Print everything found, by default on stderr; return the exit code."""

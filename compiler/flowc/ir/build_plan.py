@@ -13,6 +13,8 @@ from flowc_shim.contract.steps import PlanCall, PlanFlow, PlanLoop, PlanStep, Pl
 from flowc_shim.language.canonical import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc.ir.layout import Layout
     from flowc.ir.placement import PlacedCall, Placement
     from flowc.source.stack_model import ComponentClass
@@ -40,7 +42,7 @@ def build_plan(
     """
     nested = max_items if max_items_nested is None else max_items_nested
     used = {cls.name: cls for call in placement.calls.values() for cls in call.classes}
-    classes = placement.stack.classes if routes is not None else used
+    classes = placement.stack.classes if routes is not None else _with_fellows(used, placement)
     units = {
         unit.id: PlanUnit(unit.id, unit.kind, unit.scope, unit.steps, unit.after, unit.inner)
         for unit in layout.units.values()
@@ -66,6 +68,15 @@ def build_plan(
         fail_fast=program.fail_fast,
         timeout=placement.timeout,
     )
+
+
+def _with_fellows(
+    used: Mapping[str, ComponentClass], placement: Placement
+) -> dict[str, ComponentClass]:
+    """Return ``used`` with the other services of their deployments, which come up with them."""
+    together = {cls.deployment for cls in used.values()} - {None}
+    fellows = {n: c for n, c in placement.stack.classes.items() if c.deployment in together}
+    return {**fellows, **used}
 
 
 def _configuration(cls: ComponentClass, placement: Placement) -> dict[str, Json]:
@@ -128,6 +139,7 @@ def _body(
             timeout=call.timeout,
             retry=call.retry,
             cache=_cache(step, call, placement),
+            locations=call.hosts,
         )
     loop = step.body
     if isinstance(loop, While):

@@ -74,7 +74,7 @@ def _same_class(placement: Placement, group: list[str]) -> bool:
     names = set()
     for path in group:
         call = placement.calls[path]
-        if len(call.candidates) != 1 or call.candidates[0].conditions:
+        if len(call.candidates) != 1 or call.candidates[0].conditions or call.hosts > 1:
             return False
         if call.classes[0].type != "builtin":
             names.add(call.classes[0].name)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from flowc.diagnostics import Span
     from flowc.ir.placement import PlacedCall, Placement
-    from flowc.source.model import Needs
+    from flowc.source.model import At, Needs
     from flowc.source.stack_model import Profile
 
 SPARE_DEATHS = 20
@@ -41,8 +41,9 @@ class Unit:
     into a value, so readers must tolerate its death. ``may_not_start``: a guard, a condition or a
     skipped dependency may keep it from running. ``retry``: budgets of all its steps together.
     ``time_bound``: most seconds that all attempts and waits take, None without a bound.
-    ``needs``/``profile``: resources of its own container, None for a waiting one. ``inner``: the
-    steps of a pass in order, if this one unit runs all passes of a ``while``.
+    ``needs``/``profile``: resources of its own container, None for a waiting one. ``locations``:
+    how many of it run at once, if more than one. ``inner``: the steps of a pass in order, if this
+    one unit runs all passes of a ``while``.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Unit:
     time_bound: float | None = None
     needs: Needs | None = None
     profile: Profile | None = None
+    locations: At[int] | None = None
     classes: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
 
@@ -326,6 +328,7 @@ def _call_unit(
         time_bound=_time_bound(calls),
         needs=own.needs if own else None,
         profile=own.profile if own else None,
+        locations=calls[0].locations if calls[0].hosts > 1 else None,
         classes=tuple(dict.fromkeys(cls.name for call in calls for cls in call.classes)),
     )
 

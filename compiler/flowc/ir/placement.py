@@ -11,6 +11,7 @@ from flowc_shim.contract.policies import DEFAULT_RETRY, Retry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc.source.model import At
     from flowc.source.stack_model import ComponentClass, Profile, Stack
     from flowc_shim.contract.steps import Candidate, PlanVariable
 
@@ -23,7 +24,10 @@ HEAVY_CPU = 4.0
 
 @dataclass(frozen=True, slots=True)
 class PlacedCall:
-    """A component call on a stack. ``timeout`` in seconds; ``needs`` of the step, if it has any."""
+    """A component call on a stack. ``timeout`` in seconds; ``needs`` of the step, if it has any.
+
+    ``locations``: in how many places its program runs at once, where a binding says so.
+    """
 
     candidates: tuple[Candidate, ...]
     classes: tuple[ComponentClass, ...]
@@ -31,6 +35,12 @@ class PlacedCall:
     retry: Retry = DEFAULT_RETRY
     needs: Needs | None = None
     profile: Profile | None = None
+    locations: At[int] | None = None
+
+    @property
+    def hosts(self) -> int:
+        """Return in how many places the call's program runs at once."""
+        return 1 if self.locations is None else self.locations.value
 
     @property
     def in_container(self) -> bool:
@@ -42,7 +52,7 @@ class PlacedCall:
         """Whether the unit is too dear to be started only to look (``engine_rules`` 1)."""
         if not self.in_container:
             return False
-        if any(cls.type == "container" for cls in self.classes):
+        if self.hosts > 1 or any(cls.type == "container" for cls in self.classes):
             return True
         needs = self.needs or Needs()
         return bool(needs.gpu) or (needs.cpu or 0) > HEAVY_CPU

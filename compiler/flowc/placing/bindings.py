@@ -1,4 +1,4 @@
-"""Bindings of a project: what single steps get in named environments."""
+"""Bindings of a stack and a project: what the steps at and below a path get."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from flowc.ir.model import Call, Program
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from flowc.source.bindings import StepBinding
     from flowc.source.model import At, Needs
-    from flowc.source.project_model import StepBinding
     from flowc.source.stack_model import Stack
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the bindings say of one step; the later binding wins, key by key."""
+    """What the bindings say of one step.
+
+    ``inherited``: the class is that of a path around the step, not named for it alone.
+    """
 
     plugin: At[str] | None = None
     resources: At[str | Needs] | None = None
     stack: At[str] | None = None
+    locations: At[int] | None = None
+    inherited: bool = False
 
 
 def bindings_of(
@@ -34,43 +39,62 @@ def bindings_of(
     stack: Stack,
     diagnostics: Diagnostics,
 ) -> dict[str, Bound]:
-    """Return the bindings that hold for ``flow`` in ``environment``, by step path.
+    """Return what the bindings of ``stack`` and a project say of each step of ``flow``.
 
-    A binding without environments holds in all of them, and where there is none.
+    The longest path wins, key by key; of equal ones the project's, and the later one. A binding
+    without environments holds in all of them, and where there is none.
     """
+    holding = [
+        one
+        for one in (*stack.bindings, *bindings)
+        if one.flow in (None, flow) and _is_step(program, one, diagnostics)
+        if not one.environments or environment in [env.value for env in one.environments]
+    ]
+    for one in holding:
+        if one.stack is None:  # or it is looked for there
+            known_plugin(one.plugin, stack, diagnostics)
+    holding.sort(key=lambda one: len(one.path.split("/")) if one.path else 0)
     found: dict[str, Bound] = {}
-    for binding in bindings:
-        name, _, path = binding.step.value.partition("/")
-        if name != flow or not _is_step(program, path, binding, diagnostics):
-            continue
-        wanted = [env.value for env in binding.environments]
-        if wanted and environment not in wanted:
-            continue
-        plugin = binding.plugin
-        if binding.stack is None:  # or it is looked for there
-            plugin = known_plugin(plugin, stack, diagnostics)
-        before = found.get(path, Bound())
-        found[path] = Bound(
-            plugin or before.plugin,
-            binding.resources or before.resources,
-            binding.stack or before.stack,
-        )
+    for path, step in program.steps.items():
+        around = [one for one in holding if _is_around(one.path, path)]
+        if around and isinstance(step.body, Call):
+            found[path] = _together(path, around, stack)
     return found
 
 
-def _is_step(program: Program, path: str, binding: StepBinding, diagnostics: Diagnostics) -> bool:
-    step = program.steps.get(path)
-    if step is not None and isinstance(step.body, Call):
+def _is_around(path: str, step: str) -> bool:
+    return path in ("", step) or step.startswith(f"{path}/")
+
+
+def _together(path: str, around: Iterable[StepBinding], stack: Stack) -> Bound:
+    """Return what bindings give a step, those of longer paths behind those of shorter ones."""
+    bound = Bound()
+    for one in around:
+        plugin = one.plugin
+        if plugin is not None and one.stack is None and plugin.value not in stack.classes:
+            plugin = None  # reported
+        bound = Bound(
+            plugin=plugin or bound.plugin,
+            resources=one.resources or bound.resources,
+            stack=one.stack or bound.stack,
+            locations=one.locations or bound.locations,
+            inherited=bound.inherited if plugin is None else one.path != path,
+        )
+    return bound
+
+
+def _is_step(program: Program, binding: StepBinding, diagnostics: Diagnostics) -> bool:
+    path = binding.path
+    if path == "" or path in program.steps:
         return True
-    calls = [key for key, other in program.steps.items() if isinstance(other.body, Call)]
-    near = get_close_matches(path, calls, n=1)
-    if step is not None:
-        message, hint = f"`{path}` is a loop; a binding names a step that calls a component", None
-    else:
-        message, hint = f"`{path}` is not a step of the flow", None
-    if near:
-        hint = f"write `{binding.step.value.partition('/')[0]}/{near[0]}`"
-    diagnostics.report(codes.UNKNOWN_STEP, message, binding.step.span, hint=hint)
+    near = get_close_matches(path, list(program.steps), n=1)
+    before = "" if binding.flow is None else binding.flow
+    diagnostics.report(
+        codes.UNKNOWN_STEP,
+        f"`{path}` is not a step of the flow",
+        binding.step.span,
+        hint=f"write `{before}/{near[0]}`" if near else None,
+    )
     return False
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flowc.source.model import At
-    from flowc.source.stack_model import ComponentClass, Profile, Stack
+    from flowc.source.stack_model import ComponentClass, Deployment, Profile, Stack
     from flowc_shim.contract.steps import Candidate
 
 _SAME_PLACE = ("target", "namespace", "region", "unit_image", "state_store")
@@ -32,6 +32,7 @@ class OtherStacks:
     diagnostics: Diagnostics
     routings: dict[str, Routing] = field(default_factory=dict)
     used: dict[str, ComponentClass] = field(default_factory=dict)
+    deployments: dict[str, Deployment] = field(default_factory=dict)
 
     def routing(self, name: At[str]) -> Routing | None:
         """Return the routes of another stack, None if no step can go there (reported)."""
@@ -78,16 +79,40 @@ class OtherStacks:
         classes: Iterable[ComponentClass],
     ) -> tuple[tuple[Candidate, ...], tuple[ComponentClass, ...]]:
         """Return candidates and classes under names that the chosen stack does not have."""
-        found = tuple(replace(cls, name=f"{name}/{cls.name}") for cls in classes)
+        found = tuple(_qualified(name, cls) for cls in classes)
         self.used.update((cls.name, cls) for cls in found)
+        self._take_fellows(name, {cls.deployment for cls in classes} - {None})
         renamed = (replace(c, component_class=f"{name}/{c.component_class}") for c in candidates)
         return tuple(renamed), found
+
+    def _take_fellows(self, name: str, deployments: set[str | None]) -> None:
+        """Take the deployments of another stack whole: their services come up together."""
+        other = self.others[name]
+        for deployment in (other.deployments[one] for one in deployments if one is not None):
+            services = [_qualified(name, other.classes[one]) for one in deployment.services]
+            self.used.update((cls.name, cls) for cls in services)
+            own = f"{name}/{deployment.name}"
+            names = tuple(cls.name for cls in services)
+            self.deployments[own] = replace(deployment, name=own, services=names)
 
     def merged(self) -> Stack:
         """Return the chosen stack with the classes of others that steps use."""
         if not self.used:
             return self.stack
-        return replace(self.stack, classes={**self.stack.classes, **self.used})
+        return replace(
+            self.stack,
+            classes={**self.stack.classes, **self.used},
+            deployments={**self.stack.deployments, **self.deployments},
+        )
+
+
+def _qualified(stack: str, cls: ComponentClass) -> ComponentClass:
+    """Return a class, and what deployment it is of, under names that no other stack has."""
+    renamed = replace(cls, name=f"{stack}/{cls.name}")
+    if cls.deployment is None:
+        return renamed
+    deployment = f"{stack}/{cls.deployment}"
+    return replace(renamed, deployment=deployment, config={**cls.config, "deployment": deployment})
 
 
 def qualified_profile(stack: str, profile: Profile | None) -> Profile | None:

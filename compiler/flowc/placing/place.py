@@ -10,6 +10,7 @@ from flowc.ir.placement import PlacedCall, Placement
 from flowc.passes.declared_schemas import DeclaredSchemas
 from flowc.placing.bindings import Bound, bindings_of, known_plugin
 from flowc.placing.check_inputs import check_input
+from flowc.placing.check_locations import check_locations
 from flowc.placing.check_preemptible import check_preemptible
 from flowc.placing.fixed_values import Fixed
 from flowc.placing.other_stacks import OtherStacks, qualified_profile
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flowc.diagnostics import Diagnostics
-    from flowc.source.project_model import Environment, StepBinding
+    from flowc.source.bindings import StepBinding
+    from flowc.source.project_model import Environment
     from flowc.source.stack_model import Stack
     from flowc_shim.contract.json_types import Json
 
@@ -139,7 +141,11 @@ class _Placing:
         wanted = resources_of(step, bound.resources, routing.stack, self.fixed)
         if not body.component.value:
             return None  # it could not be read
-        plugin = known_plugin(bound.plugin, routing.stack, self.diagnostics)
+        plugin = bound.plugin
+        if plugin is not None and bound.stack is not None:
+            plugin = known_plugin(plugin, routing.stack, self.diagnostics)
+        if bound.inherited and routing.leads_to_builtins(body.component.value):
+            plugin = None  # they run wherever a shim does
         candidates = routing.route(body.component, plugin)
         if not candidates:
             return None
@@ -158,7 +164,9 @@ class _Placing:
             retry=retry,
             needs=own_needs(wanted, classes),
             profile=profile,
+            locations=bound.locations,
         )
+        check_locations(step, call, self.diagnostics)
         if not self.local:
             check_preemptible(step, call, self.diagnostics)
         if self.check_values:

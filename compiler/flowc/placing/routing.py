@@ -52,6 +52,13 @@ class Routing:
             self._check_component(candidate, component.span)
         return candidates
 
+    def leads_to_builtins(self, component: str) -> bool:
+        """Whether the routes send ``component`` to built-ins and nothing else."""
+        candidates = self._resolve(component).candidates
+        names = {candidate.component_class for candidate in candidates}
+        classes = [self.stack.classes.get(name) for name in names]
+        return bool(classes) and all(cls is not None and cls.type == "builtin" for cls in classes)
+
     def _bound(self, component: At[str], plugin: At[str]) -> tuple[Candidate, ...]:
         """Return the bound class alone, with the name that the component has there."""
         resolution = self._resolve(component.value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.diagnostics import Span, codes
 from flowc.source.decode_deploy import decode_deploy
 from flowc.source.decode_profiles import decode_class_resources
-from flowc.source.fields import Decoding, Fields, describe, nearest
+from flowc.source.fields import Decoding, Fields, Refusal, describe, nearest
 from flowc.source.located import Map
 from flowc.source.model import At
 from flowc.source.secrets import decode_env
@@ -20,7 +20,6 @@ from flowc.source.stack_tables import (
     HEALTH_CHECK,
     MOCK_COMPONENT,
     PLUGIN_SHAPES,
-    REFUSED_TYPES,
 )
 from flowc_shim.language.decode import plain
 
@@ -33,6 +32,20 @@ BUILTIN_COMPONENTS = (
     "/create_messages", "/eval", "/get_blob", "/iterate", "/load_file", "/map", "/noop", "/openai",
     "/put_blob", "/sleep",
 )  # fmt: skip
+_HTTP = "serve the components over HTTP: `type: stepflow` with `url` or `command` (SDK 0.9 to 0.11)"
+REFUSED_TYPES = {
+    "grpc": Refusal(
+        codes.PLUGIN_TYPE, "is not available: its workers pull tasks from a server", _HTTP
+    ),
+    "nats": Refusal(
+        codes.PLUGIN_TYPE, "is not available: its workers pull tasks from a broker", _HTTP
+    ),
+    "mcp": Refusal(
+        codes.PLUGIN_TYPE,
+        "is not available: MCP tools keep a session that ends with their process",
+        "call the tool from a component server: `type: stepflow`",
+    ),
+}
 _MODULE_FUNCTION = "a function is written `module.sub:function`"
 
 
@@ -46,13 +59,13 @@ def decode_classes(
         for name, plugin, key_at, at in decoding.entries(
             raw, "`plugins`", stack.value_at("plugins")
         ):
-            decoded = _decode_class(name, plugin, key_at, at, profiles, decoding)
+            decoded = decode_class(name, plugin, key_at, at, profiles, decoding)
             if decoded is not None:
                 found[name] = decoded
     return found
 
 
-def _decode_class(
+def decode_class(
     name: str,
     raw: Any,
     name_at: Span,
@@ -60,6 +73,7 @@ def _decode_class(
     profiles: Mapping[str, Profile],
     decoding: Decoding,
 ) -> ComponentClass | None:
+    """Return one component class, None (reported) if it is of no use."""
     kind = _kind(name, raw, at, decoding)
     if kind is None:
         return None

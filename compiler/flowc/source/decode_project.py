@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Diagnostics, Span, codes
+from flowc.source.bindings import StepBinding, decode_binding
 from flowc.source.complex_keys import refuse_complex_keys
 from flowc.source.cron import CronError, check_cron, time_zones
-from flowc.source.decode_policies import decode_needs_or_profile
 from flowc.source.fields import Decoding, Fields, describe, nearest
 from flowc.source.interpolation import interpolate
 from flowc.source.located import Document, Map, Seq
-from flowc.source.model import At
-from flowc.source.project_model import Environment, Project, ProjectFlow, StepBinding, Trigger
+from flowc.source.project_model import Environment, Project, ProjectFlow, Trigger
 from flowc.source.project_tables import (
     BINDING,
     ENVIRONMENT,
@@ -31,6 +30,7 @@ from flowc_shim.language.paths import PathSyntaxError, parse_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc.source.model import At
     from flowc_shim.contract.json_types import Json
 
 
@@ -279,31 +279,9 @@ class _ProjectDecoder:
         for name in environments:
             if name.value not in self.environment_spans:
                 self._unknown("environment", name.value, name.span, self.environment_spans)
-        plugin = fields.located("plugin")
-        resources = decode_needs_or_profile(fields, "resources")
-        if not any(fields.has(key) for key in ("plugin", "resources", "stack")):
-            fields.report(codes.MISSING_KEY, "a binding needs `plugin`, `resources` or `stack`")
-        step = fields.located("step")
-        if step is None:
-            return None
-        self._check_step(step)
-        at = fields.value_at("resources") if resources is not None else fields.at
-        return StepBinding(
-            step=step,
-            span=fields.at,
-            environments=environments,
-            plugin=plugin,
-            stack=fields.located("stack"),
-            resources=None if resources is None else At(resources, at),
-        )
-
-    def _check_step(self, step: At[str]) -> None:
-        flow, slash, rest = step.value.partition("/")
-        if not (slash and rest):
-            self.decoding.report(
-                codes.INVALID_WORD,
-                f"a step is written `flow/step` or `flow/loop/step`, not {describe(step.value)}",
-                step.span,
-            )
-        elif flow not in self.flow_spans:
-            self._unknown("flow", flow, step.span, self.flow_spans)
+        written = fields.raw.get("step")
+        flow, _, path = (written if isinstance(written, str) else "").partition("/")
+        if written and flow not in self.flow_spans:
+            self._unknown("flow", flow, fields.value_at("step"), self.flow_spans)
+        stack = fields.located("stack")
+        return decode_binding(fields, flow, path, environments=environments, stack=stack)

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Diagnostics, Span, codes
+from flowc.source.bindings import decode_stack_bindings
 from flowc.source.complex_keys import refuse_complex_keys
 from flowc.source.decode_blob_api import decode_blob_api
+from flowc.source.decode_deployments import decode_deployments, service_names
 from flowc.source.decode_docker import decode_docker
 from flowc.source.decode_ecs import decode_ecs
 from flowc.source.decode_plugins import decode_classes
@@ -22,7 +24,7 @@ from flowc.source.located import Document, Map
 from flowc.source.secrets import decode_variables
 from flowc.source.stack_model import Stack
 from flowc.source.stack_tables import IGNORED_SECTIONS, STACK, STACKS, TARGET_NAMES
-from flowc.source.streamflow import is_streamflow, refuse_streamflow
+from flowc.source.streamflow import is_streamflow, rewritten_streamflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,8 +54,9 @@ def decode_stacks(
         return {}
     refuse_complex_keys(root, decoding, but="behaviors")
     if is_streamflow(root):
-        refuse_streamflow(root, decoding)
-        return {}
+        root = rewritten_streamflow(root, document.span, decoding)
+        if "stacks" not in root:
+            return {}  # reported
     if "stacks" not in root:
         stack = _decode_stack(DEFAULT_STACK, root, document.span, document, decoding)
         return {} if stack is None else {DEFAULT_STACK: stack}
@@ -89,12 +92,14 @@ def _decode_stack(
             stack.raw["variables"], stack.value_at("variables"), decoding
         )
     profiles = decode_profiles(stack, decoding)
+    deployments, services = decode_deployments(stack, profiles, decoding)
+    names = [*(stack.get("plugins") or ()), *service_names(stack)]
     return Stack(
         name=name,
         file=document.file,
         span=at,
-        classes=decode_classes(stack, profiles, decoding),
-        routes=decode_routes(stack, stack.get("plugins") or (), decoding),
+        classes={**decode_classes(stack, profiles, decoding), **services},
+        routes=decode_routes(stack, names, decoding),
         target=_target(stack, decoding),
         target_span=stack.value_at("target") if "target" in stack.raw else None,
         namespace=stack.text("namespace"),
@@ -110,6 +115,8 @@ def _decode_stack(
         artifact_store=decode_store(stack, "artifact_store", decoding),
         blob_api=decode_blob_api(stack),
         ecs=decode_ecs(stack),
+        deployments=deployments,
+        bindings=decode_stack_bindings(stack, decoding),
         working_directory=stack.text("workingDirectory"),
     )
 

@@ -20,7 +20,8 @@ from flowc.source.flowyml_tables import (
     TARGETS,
 )
 from flowc.source.foreign_names import foreign_store, foreign_target
-from flowc.source.located import Map, Seq
+from flowc.source.located import Map
+from flowc.source.rewriting import DEFAULT_PLUGINS, DEFAULT_ROUTES, Made, located
 
 if TYPE_CHECKING:
     from flowc.diagnostics import Span
@@ -31,8 +32,6 @@ _EVERYWHERE = (
     "plugins", "routes", "variables", "compute",
 )  # fmt: skip
 _SCHEMES = {"local": "file", "gcs": "gs", "gs": "gs", "s3": "s3", "azure": "az", "azure_blob": "az"}
-_PLUGINS = {"builtin": {"type": "builtin"}, "python": {"type": "python"}}
-_ROUTES = {"/builtin/{component}": "builtin", "/{*component}": "python"}
 STATE = "flowc"
 """The folder of a bucket in which runs are recorded."""
 
@@ -49,11 +48,11 @@ def is_flowyml(root: Map) -> bool:
 def rewritten(root: Map, at: Span, decoding: Decoding) -> tuple[Map, str | None]:
     """Return the file in flowc's own keys, and the name of its default stack."""
     fields = decoding.open(root, FLOWYML, at)
-    stacks = _Made(root)
+    stacks = Made(root)
     if fields is None or fields.get("stacks") is None:
         return stacks.map, None
     shared = _Shared(fields)
-    found = _Made(root["stacks"])
+    found = Made(root["stacks"])
     for name, raw, key_at, value_at in decoding.entries(
         root["stacks"], "`stacks`", fields.value_at("stacks")
     ):
@@ -80,25 +79,6 @@ def _default(fields: Fields) -> str | None:
     return None
 
 
-class _Made:
-    """A mapping in the making."""
-
-    def __init__(self, like: Map) -> None:
-        self.map = Map()
-        self.map.file, self.map.span, self.map.pairs, self.map.places = (
-            like.file, like.span, None, {},
-        )  # fmt: skip
-
-    def put(self, key: str, value: Any, key_at: Span, value_at: Span) -> None:
-        """Add an entry that says where it comes from."""
-        self.map[key] = value
-        self.map.places[key] = (_place(key_at), _place(value_at))
-
-
-def _place(span: Span) -> tuple[int, int, int]:
-    return span.line, span.column, span.length
-
-
 class _Shared:
     """What a file says for all of its stacks: profiles and the image of the steps."""
 
@@ -113,7 +93,7 @@ class _Shared:
 
 
 def _profiles(file: Fields) -> Map:
-    found = _Made(file.raw["resources"])
+    found = Made(file.raw["resources"])
     for name, raw, key_at, at in file.decoding.entries(
         file.raw["resources"], "`resources`", file.value_at("resources")
     ):
@@ -125,7 +105,7 @@ def _profiles(file: Fields) -> Map:
 
 def _profile(fields: Fields) -> Map:
     """Return a profile: flowyml's ``gpu`` is a type, flowc's a number."""
-    made = _Made(fields.raw)
+    made = Made(fields.raw)
     names = {"disk_size": "disk", "gpu": "gpu_type", "gpu_count": "gpu"}
     for key, value in fields.raw.items():
         if key in PROFILE.keys:
@@ -140,7 +120,7 @@ class _Stack:
 
     def __init__(self, fields: Fields, shared: _Shared) -> None:
         self.fields, self.shared = fields, shared
-        self.made = _Made(fields.raw)
+        self.made = Made(fields.raw)
         self.kind = str(fields.get("type"))
         self.type_at = fields.key_at("type"), fields.value_at("type")
 
@@ -311,23 +291,8 @@ class _Stack:
             self._copy("plugins", "plugins")
             self._copy("routes", "routes")
             return
-        self.made.put("plugins", self._located(_PLUGINS), *self.type_at)
-        routes = {pattern: [{"plugin": name}] for pattern, name in _ROUTES.items()}
-        self.made.put("routes", self._located(routes), *self.type_at)
-
-    def _located(self, value: Any) -> Any:
-        """Return plain data as if it were written where the stack's type is."""
-        if isinstance(value, dict):
-            made = _Made(self.fields.raw)
-            for key, inner in value.items():
-                made.put(key, self._located(inner), *self.type_at)
-            return made.map
-        if isinstance(value, list):
-            items = Seq(self._located(inner) for inner in value)
-            items.file, items.span = self.fields.raw.file, self.type_at[1]
-            items.places = [_place(self.type_at[1])] * len(items)
-            return items
-        return value
+        for key, value in (("plugins", DEFAULT_PLUGINS), ("routes", DEFAULT_ROUTES)):
+            self.made.put(key, located(value, self.type_at[1]), *self.type_at)
 
 
 _ENGINES = {

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from flowc.source.bindings import STACK_BINDING
+from flowc.source.decode_deployments import DEPLOYMENT
 from flowc.source.flowc_dialect import BUDGET, CACHE, FLOWC, FOREACH, NEEDS, RETRY, WHILE
 from flowc.source.project_tables import (
     BINDING,
@@ -186,6 +188,8 @@ def _stack() -> Schema:
     definitions = {
         "stack": stack,
         "plugin": _plugin(),
+        "deployment": object_schema(DEPLOYMENT),
+        "binding": object_schema(STACK_BINDING),
         "rule": object_schema(RULE),
         "condition": object_schema(CONDITION),
         "profile": object_schema(PROFILE),

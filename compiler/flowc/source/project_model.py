@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.diagnostics import Span
-    from flowc.source.model import At, Needs
+    from flowc.source.bindings import StepBinding
+    from flowc.source.model import At
     from flowc_shim.contract.json_types import Json
 
 
@@ -45,18 +46,6 @@ class Environment:
     variable_spans: Mapping[str, Span] = field(default_factory=dict)
     triggers: Mapping[str, tuple[Trigger, ...]] = field(default_factory=dict)
     strategies: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class StepBinding:
-    """What a step (``flow/loop/step``) gets in the named environments (all if empty)."""
-
-    step: At[str]
-    span: Span
-    environments: tuple[At[str], ...] = ()
-    plugin: At[str] | None = None
-    resources: At[str | Needs] | None = None
-    stack: At[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowc.diagnostics import codes
+from flowc.source.bindings import BINDING_KEYS
 from flowc.source.fields import (
     ANYTHING,
     BOOLEAN,
@@ -63,20 +64,4 @@ STRATEGY = Shape(
     "a strategy",
     {"rule": Key(one_of("first_only", "last_only", "sequential", "parallel"), required=True)},
 )
-BINDING = Shape(
-    "a binding",
-    {
-        "step": Key(NAME, required=True),
-        "environments": Key(TEXTS),
-        "plugin": Key(NAME),
-        "stack": Key(NAME),
-        "resources": Key(
-            Kind(
-                "the name of a profile, or a mapping of needs",
-                ANYTHING.accepts,
-                {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/needs"}]},
-            )
-        ),
-    },
-    {"locations": Refusal(codes.NOT_BUILT_YET, "is not built yet")},
-)
+BINDING = Shape("a binding", {**BINDING_KEYS, "environments": Key(TEXTS), "stack": Key(NAME)})

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.diagnostics import Span
+    from flowc.source.bindings import StepBinding
     from flowc.source.model import At, Needs
     from flowc_shim.contract.json_types import Json
 
@@ -92,6 +93,21 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
+class Deployment:
+    """Services that come up and go down together, before whoever calls the first of them.
+
+    ``services``: the names of their classes. ``external``: they are there already. ``lazy``: they
+    come up for the first call, otherwise when a run begins.
+    """
+
+    name: str
+    span: Span
+    services: tuple[str, ...]
+    external: bool = False
+    lazy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Ecs:
     """Where ECS tasks run: cluster, subnets and security groups, by name and id.
 
@@ -128,8 +144,8 @@ class ComponentClass:
     ``${VAR}`` interpolated and secrets as ``{"secret": name}``. ``resources``: what the class
     says it has (profile resolved), None if it does not say. ``components``: names it serves,
     None if unknown (a component server lists them only when it runs). ``blobs``: it needs the
-    deployment's blob endpoint. ``unavailable``: why nothing
-    may be called there; the file may name such a class, a flow may not use it.
+    stack's blob endpoint. ``deployment``: the one whose service it is. ``unavailable``: why
+    nothing may be called there; the file may name such a class, a flow may not use it.
     """
 
     name: str
@@ -141,6 +157,7 @@ class ComponentClass:
     components: tuple[str, ...] | None = None
     deploy: Deploy | None = None
     blobs: At[bool] | None = None
+    deployment: str | None = None
     unavailable: At[str] | None = None
     input_schemas: Mapping[str, Json] = field(default_factory=dict)
     output_schemas: Mapping[str, Json] = field(default_factory=dict)
@@ -217,5 +234,7 @@ class Stack:
     artifact_store: StoreSpec | None = None
     blob_api: BlobApi | None = None
     ecs: Ecs | None = None
+    deployments: Mapping[str, Deployment] = field(default_factory=dict)
+    bindings: tuple[StepBinding, ...] = ()
     is_default: bool = False
     working_directory: str | None = None

@@ -75,6 +75,14 @@ STACK = Shape(
             ),
             required=True,
         ),
+        "deployments": Key(named("deployment")),
+        "bindings": Key(
+            Kind(
+                "a list of bindings",
+                LIST.accepts,
+                {"type": "array", "items": {"$ref": "#/$defs/binding"}},
+            )
+        ),
         "resources": Key(named("profile")),
         "compute": Key(COMPUTE),
         "unit_image": Key(NAME),
@@ -310,7 +318,11 @@ _COMMAND_LINE = Kind(
     lambda raw: isinstance(raw, list) or (isinstance(raw, str) and raw != ""),
     {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]},
 )
-_LOCATIONS = Refusal(codes.NOT_BUILT_YET, "(several hosts for one call) is not built yet")
+_LOCATIONS = Refusal(
+    codes.UNKNOWN_KEY,
+    "is said of a step, not of a component",
+    "write `bindings: [{step: /step, locations: N}]` in the stack",
+)
 COMMAND_COMPONENT = Shape(
     "a component of a `command` plugin",
     {
@@ -379,17 +391,3 @@ METRIC = Shape(
     "`metric`", {"name": Key(NAME, required=True), "value": Key(ANYTHING, required=True)}
 )
 BALANCER = Shape("`balancer`", {"image": Key(NAME), "replicas": Key(_REPLICAS)})
-_HTTP = "serve the components over HTTP: `type: stepflow` with `url` or `command` (SDK 0.9 to 0.11)"
-REFUSED_TYPES = {
-    "grpc": Refusal(
-        codes.PLUGIN_TYPE, "is not available: its workers pull tasks from a server", _HTTP
-    ),
-    "nats": Refusal(
-        codes.PLUGIN_TYPE, "is not available: its workers pull tasks from a broker", _HTTP
-    ),
-    "mcp": Refusal(
-        codes.PLUGIN_TYPE,
-        "is not available: MCP tools keep a session that ends with their process",
-        "call the tool from a component server: `type: stepflow`",
-    ),
-}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,8 @@ class Call:
     ``attempt`` is 1-based. ``run_id`` is a UUID text (Stepflow 0.11 refuses others), ``flow_id``
     the plan's digest. ``idempotency_key`` is the same over attempts and resumes. ``timeout``:
     seconds that the call may take, None without a bound. ``cancelled`` is set when the run is
-    being stopped; a client that waits looks at it and ends with ``STOPPED``.
+    being stopped; a client that waits looks at it and ends with ``STOPPED``. ``hosts``: where the
+    component's program runs, if in several places at once; ``ranks``: which of them are here.
     """
 
     component: str
@@ -36,6 +37,8 @@ class Call:
     idempotency_key: str
     timeout: float | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
+    hosts: tuple[str, ...] = ()
+    ranks: tuple[int, ...] = ()
 
 
 class CallHost(Protocol):
@@ -74,3 +77,11 @@ class ComponentClient(Protocol):
 
     def close(self) -> None:
         """End what was started: processes, connections."""
+
+
+@runtime_checkable
+class Server(Protocol):
+    """A client that starts something before it is called: a service of a deployment."""
+
+    def bring_up(self, cancelled: threading.Event) -> None:
+        """Start what is not running; raises FlowError. Called from several threads."""

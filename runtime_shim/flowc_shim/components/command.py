@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from flowc_shim.components.command_contract import (
 )
 from flowc_shim.components.environment import scrubbed_environment
 from flowc_shim.components.limits import POLL_SECONDS, Limits
+from flowc_shim.components.together import run_together
 from flowc_shim.contract.errors import final_error
 
 if TYPE_CHECKING:
@@ -49,12 +52,22 @@ class CommandClient:
         folder = str(program.get("working_directory") or self._working_directory)
         if "/" in words[0]:
             words[0] = str(Path(folder, words[0]))
-        with WorkFolder(call, host) as work:
+
+        def run(work: WorkFolder, call: Call, rank: int | None = None) -> None:
             env = scrubbed_environment(program.get("env"))
             env["TMPDIR"] = str(work.path)
-            env.update(work.environment(call))
+            env.update(work.environment(call, rank))
             run_program(call, words, env, folder)
-            return work.output(call.component)
+
+        if not call.hosts:
+            with WorkFolder(call, host) as work:
+                run(work, call)
+                return work.output(call.component)
+        with ExitStack() as opened:
+            works = [opened.enter_context(WorkFolder(call, host)) for _ in call.ranks]
+            placed = zip(works, call.ranks, strict=True)
+            run_together(call, [partial(run, work, rank=rank) for work, rank in placed])
+            return works[0].output(call.component)
 
     def close(self) -> None:
         """Nothing outlives a call."""

@@ -1,7 +1,9 @@
 """The contract of commands and containers: files in, files out, an exit code.
 
 The input is a JSON file at ``$FLOWC_INPUT``, the output one at ``$FLOWC_OUTPUT``; files travel in
-``$FLOWC_FILES_IN`` and ``$FLOWC_FILES_OUT``. Exit code 0, or the step failed.
+``$FLOWC_FILES_IN`` and ``$FLOWC_FILES_OUT``. Exit code 0, or the step failed. A program that runs
+in several places finds all of them in ``$FLOWC_HOSTS``, and which of them it is, from 0, in
+``$FLOWC_LOCATION``; the first one's output is the step's.
 """
 
 from __future__ import annotations
@@ -36,9 +38,12 @@ class WorkFolder(FileFolders):
     def __enter__(self) -> WorkFolder:
         return self
 
-    def environment(self, call: Call) -> dict[str, str]:
-        """Return the variables of the contract."""
-        return {
+    def environment(self, call: Call, rank: int | None = None) -> dict[str, str]:
+        """Return the variables of the contract; ``rank``: the place, where there are several."""
+        places = {}
+        if rank is not None:
+            places = {"FLOWC_HOSTS": ",".join(call.hosts), "FLOWC_LOCATION": str(rank)}
+        return places | {
             "FLOWC_INPUT": f"{self.seen_at}/input.json",
             "FLOWC_OUTPUT": f"{self.seen_at}/output.json",
             "FLOWC_FILES_IN": self.files_in,

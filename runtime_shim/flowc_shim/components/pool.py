@@ -6,6 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from flowc_shim.components.api import Server
 from flowc_shim.components.clients import open_client
 from flowc_shim.components.code_version import code_version
 from flowc_shim.contract.errors import final_error
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 
 class ClientPool:
-    """Clients by class name; safe to use from several threads."""
+    """Clients by class name; safe to use from several threads.
+
+    Classes may be services of one deployment (``deployment`` in their configuration). Those come up
+    together, before the first call of any, and are closed together.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,30 @@ class ClientPool:
                     ),
                 )
             return self._open[name]
+
+    def bring_up(self, name: str, cancelled: threading.Event) -> ComponentClient:
+        """Return the client of ``name`` with all services of its deployment running.
+
+        Raises FlowError ``CONFIGURATION``, and what a service raises that cannot be started.
+        """
+        for service in self._services(self._classes.get(name, {}).get("deployment")):
+            client = self.client(service)
+            if isinstance(client, Server):
+                client.bring_up(cancelled)
+        return self.client(name)
+
+    def take_down(self, deployment: str) -> None:
+        """Close the clients of a deployment's services; a call brings them up again."""
+        with self._lock:
+            names = [name for name in self._services(deployment) if name in self._open]
+            clients = [self._open.pop(name) for name in names]
+        for client in clients:
+            client.close()
+
+    def _services(self, deployment: Json) -> list[str]:
+        if deployment is None:
+            return []
+        return [n for n, config in self._classes.items() if config.get("deployment") == deployment]
 
     def code_version(self, name: str, component: str) -> str:
         """Return what can be told here of the code of a component: part of the keys of caches."""

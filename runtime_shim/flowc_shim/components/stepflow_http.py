@@ -84,6 +84,11 @@ class StepflowHttpClient:
                 guard.check()
                 raise self._with_process_news(error) from error.__cause__
 
+    def bring_up(self, cancelled: threading.Event) -> None:
+        """Start the process, if there is one and it does not run; raises FlowError."""
+        if self._process is not None:
+            self._running_endpoint(self._process, cancelled)
+
     def close(self) -> None:
         """Close idle connections and end the process that was started."""
         if self._endpoint is not None:
@@ -96,8 +101,11 @@ class StepflowHttpClient:
         if self._process is None:
             assert self._endpoint is not None
             return self._endpoint
+        return self._running_endpoint(self._process, call.cancelled)
+
+    def _running_endpoint(self, process: ServerProcess, cancelled: threading.Event) -> Endpoint:
         with self._lock:
-            url = self._process.ensure_running(call.cancelled)
+            url = process.ensure_running(cancelled)
             if self._endpoint is None or self._endpoint.url != url:
                 if self._endpoint is not None:
                     self._endpoint.close()

@@ -110,6 +110,8 @@ def _call_to_json(call: PlanCall) -> dict[str, Any]:
         out["retry"] = call.retry.to_json()
     if call.cache is not None:
         out["cache"] = call.cache.to_json()
+    if call.locations > 1:
+        out["locations"] = call.locations
     return out
 
 
@@ -128,6 +130,7 @@ def _call_from_json(raw: dict[str, Any]) -> PlanCall:
         timeout=raw.get("timeout"),
         retry=Retry.from_json(raw["retry"]) if "retry" in raw else DEFAULT_RETRY,
         cache=Cache.from_json(raw["cache"]) if "cache" in raw else None,
+        locations=raw.get("locations", 1),
     )
 
 

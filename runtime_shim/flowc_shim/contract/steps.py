@@ -34,7 +34,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class PlanCall:
-    """A component call: ``timeout`` in seconds per attempt."""
+    """A component call: ``timeout`` in seconds per attempt.
+
+    ``locations``: in how many places the component's program runs at once.
+    """
 
     component: str
     candidates: tuple[Candidate, ...]
@@ -42,6 +45,7 @@ class PlanCall:
     timeout: float | None = None
     retry: Retry = DEFAULT_RETRY
     cache: Cache | None = None
+    locations: int = 1
 
     def values(self) -> tuple[v.Value, ...]:
         """Return the values whose references are the step's edges."""

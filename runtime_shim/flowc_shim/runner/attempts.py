@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc_shim.components.api import Call
+from flowc_shim.components.together import hosts_here
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_error
 from flowc_shim.contract.steps import Candidate, PlanCall, PlanStep
 from flowc_shim.language.evaluate import Scope, SkippedReference, retry_condition
@@ -150,9 +151,10 @@ def _call_once(
     runtime: Runtime, step: PlanStep, call: PlanCall, indices: Indices, value: Json, number: int
 ) -> Json:
     candidate = choose(call.candidates, value)
-    client = runtime.clients.client(candidate.component_class)
+    client = runtime.clients.bring_up(candidate.component_class, runtime.cancelled)
     where = "/".join(part for part in (indices_text(indices), step.path) if part)
     key = f"{runtime.run_uuid}/{where}"
+    hosts = hosts_here(call.locations)
     output = client.call(
         Call(
             component=candidate.component,
@@ -164,6 +166,8 @@ def _call_once(
             idempotency_key=key,
             timeout=call.timeout,
             cancelled=runtime.cancelled,
+            hosts=hosts,
+            ranks=tuple(range(len(hosts))),
         ),
         Host(runtime, key),
     )

@@ -267,7 +267,7 @@ class _DynamicRun:
         if not resolution.candidates:
             raise final_error("COMPONENT_NOT_FOUND", f"no route takes `{step.component}`")
         candidate = choose(resolution.candidates, value)
-        client = self.runtime.clients.client(candidate.component_class)
+        client = self.runtime.clients.bring_up(candidate.component_class, self.runtime.cancelled)
         key = f"{self.key}/{step.id}"
         used: dict[ErrorClass, int] = {}
         attempt = 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowc.diagnostics import Diagnostics, codes
 from flowc_targets._shared.check_artifacts import check_artifacts
 from flowc_targets._shared.check_classes import check_classes
+from flowc_targets._shared.check_locations import check_locations
 from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.argo.check_profile import check_profile
@@ -27,6 +28,12 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     _check_stack(compilation, diagnostics)
     check_classes(compilation, diagnostics, units="pods", one="pod")
     check_deployed(compilation, diagnostics)
+    check_locations(
+        compilation,
+        diagnostics,
+        why="and pods that start together are not built yet on Argo",
+        hint="run it in one pod, or serve it by a component server that has its own fellows",
+    )
     _check_profiles(compilation, diagnostics)
     _check_ids(compilation, diagnostics)
     _check_variables(compilation, diagnostics)

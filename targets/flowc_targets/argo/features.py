@@ -38,6 +38,8 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "stepflow-url": NATIVE,
     "stepflow-command": refused("a server has to run somewhere: give its `url`"),
     "stepflow-deploy": lowered("Deployment, Service, autoscaler; HAProxy before several servers"),
+    "deployments": lowered("services with `deploy` stay up between runs; `external` ones by `url`"),
+    "locations": refused("not built yet"),
     "blob-api": lowered("the shim's own service, a Deployment; or one that is there"),
     "dynamic-flows": lowered("run inside the pod of the step that submits them"),
     "granularity-auto": lowered("a pod runs the whole chain"),

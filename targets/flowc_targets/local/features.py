@@ -40,6 +40,8 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "stepflow-url": NATIVE,
     "stepflow-command": native("started for the run, ended with it"),
     "stepflow-deploy": refused("give the class a `command` or a `url` in a stack for here"),
+    "deployments": native("up before the first consumer, down after the last of all runs"),
+    "locations": native("a process each, on addresses of this machine"),
     "blob-api": native("every run with component servers has its own"),
     "dynamic-flows": NATIVE,
     "granularity-auto": NATIVE,

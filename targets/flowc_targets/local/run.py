@@ -29,8 +29,9 @@ from flowc_shim.runner.variables import Variables
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.commit import commit, land
 from flowc_shim.stores.open import open_store
+from flowc_targets.local.deployments import Deployments
 from flowc_targets.local.launchers import InProcess, Isolated, Observe
-from flowc_targets.local.scheduler import Scheduler
+from flowc_targets.local.scheduler import Launch, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,6 +100,11 @@ class LocalSession:
     overrides: Mapping[str, Json]
     stopping: threading.Event = field(default_factory=threading.Event)
     active: set[Scheduler] = field(default_factory=set)
+    deployments: Deployments = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know the deployments, which all runs share."""
+        self.deployments = Deployments(self.compilation, self.pool)
 
     def stop(self) -> None:
         """Stop every run: what runs ends soon, and ``run`` returns. Called on any thread."""
@@ -155,14 +161,23 @@ class LocalSession:
             if isolate:
                 environ = self._environ(Path(folder), run)
                 launch = Isolated(runtime.plan.digest, run, environ, observe)
-            try:
-                self._drive(Scheduler(self.compilation.layout, launch, WORKERS, launch.stop))
-            except KeyboardInterrupt:
-                self._run_finally(runtime, "Stopped", observe)
-                perform(runtime, Request("finish", status="Stopped"))
-                raise
-            status = "Stopped" if self.stopping.is_set() else "Succeeded"
-            self._run_finally(runtime, status, observe, launch if isolate else None)
+            if isolate:  # each process has its servers
+                return self._go(runtime, launch, launch, observe)
+            with self.deployments.of_run(launch, runtime.cancelled) as launched:
+                return self._go(runtime, launch, launched, observe)
+
+    def _go(
+        self, runtime: Runtime, launch: InProcess | Isolated, launched: Launch, observe: Observe
+    ) -> str:
+        try:
+            self._drive(Scheduler(self.compilation.layout, launched, WORKERS, launch.stop))
+        except KeyboardInterrupt:
+            self._run_finally(runtime, "Stopped", observe)
+            perform(runtime, Request("finish", status="Stopped"))
+            raise
+        status = "Stopped" if self.stopping.is_set() else "Succeeded"
+        isolated = launch if isinstance(launch, Isolated) else None
+        self._run_finally(runtime, status, observe, isolated)
         return status
 
     def _run_finally(

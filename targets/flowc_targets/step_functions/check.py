@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowc.diagnostics import Diagnostics, Severity, Span, codes
 from flowc_targets._shared.check_artifacts import check_artifacts
 from flowc_targets._shared.check_classes import check_classes
+from flowc_targets._shared.check_locations import check_locations
 from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.step_functions.check_sizes import check_sizes
@@ -36,6 +37,12 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     _check_store(compilation, diagnostics)
     check_classes(compilation, diagnostics, units="functions and jobs", one="function")
     check_deployed(compilation, diagnostics, _SECRET_NAME)
+    check_locations(
+        compilation,
+        diagnostics,
+        why="and jobs of several nodes are not built yet",
+        hint="run it in one job, or serve it by a component server that has its own fellows",
+    )
     check_secrets(compilation, diagnostics, _SECRET_NAME, _NAMES_ON_AWS, "a secret on AWS")
     check_artifacts(compilation, diagnostics, "functions and jobs")
     compute = Compute.of(compilation)

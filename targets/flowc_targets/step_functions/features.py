@@ -41,6 +41,8 @@ FEATURES: Mapping[str, FeatureSupport] = {
         "an ECS service, scaled by cpu, found by Cloud Map or behind a load balancer that is "
         "there; no balancer of flowc's"
     ),
+    "deployments": lowered("services with `deploy` stay up between runs; `external` ones by `url`"),
+    "locations": refused("not built yet"),
     "blob-api": lowered("one that is there, by its `url`"),
     "dynamic-flows": lowered("run inside the function or job of the step that submits them"),
     "granularity-auto": lowered("one invocation or job runs the whole chain"),

@@ -17,6 +17,8 @@ from flowc_shim.runner.variables import Variables
 from flowc_shim.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
+    import threading
+
     from flowc.target import Compilation
     from flowc_shim.components.api import Call, CallHost
     from flowc_shim.contract.errors import FlowError
@@ -81,7 +83,7 @@ class Components:
     calls: list[Call] = field(default_factory=list)
     code: str = ""
 
-    def client(self, name: str) -> Components:
+    def bring_up(self, name: str, cancelled: threading.Event) -> Components:
         return self
 
     def call(self, call: Call, host: CallHost) -> Any:
