@@ -96,8 +96,8 @@ def _fan_out(path: str, layout: Layout, max_items: int, nested: int, lanes: int)
     facts = layout.loops.get(path)
     if facts is None:
         return max_items, 0
-    if lanes and facts.lanes_from(lanes):
-        return MAX_ITEMS, lanes
+    if lanes and facts.in_lanes(lanes):
+        return MAX_ITEMS, facts.most_tasks(lanes)
     return nested if facts.nested or in_finally(path) else max_items, 0
 
 

@@ -14,7 +14,7 @@ from flowc.ir.chains import plain_chains
 from flowc.ir.graph import depths, in_order
 from flowc.ir.model import Call, Loop, Program, Step, While
 from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
-from flowc_shim.contract.scopes import is_outermost
+from flowc_shim.contract.scopes import in_finally, is_outermost
 from flowc_shim.language import values as v
 
 if TYPE_CHECKING:
@@ -81,9 +81,17 @@ class LoopFacts:
     nested: bool = False
     one_unit: bool = False
 
-    def lanes_from(self, most: int) -> bool:
-        """Whether a task may have to run several items, if there are at most ``most`` tasks."""
-        return self.one_unit and (self.count is None or self.count > most)
+    def most_tasks(self, lanes: int) -> int:
+        """Return the most items that have a task each, on a target whose tasks may be lanes.
+
+        Among the ``finally`` steps these are no more than run at once: no other bound is safe
+        there (decision 0027).
+        """
+        return min(lanes, self.concurrency) if in_finally(self.path) else lanes
+
+    def in_lanes(self, lanes: int) -> bool:
+        """Whether a task may have to run several items, on a target with ``lanes``."""
+        return self.one_unit and (self.count is None or self.count > self.most_tasks(lanes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.build_plan import MAX_ITEMS
 from flowc.ir.layout import STEP, Layout
+from flowc_shim.contract.scopes import in_finally
 from flowc_shim.language.canonical import canonical
 from flowc_targets.argo import limits
 from flowc_targets.argo.dags import build_dags
@@ -77,8 +78,35 @@ def _check_loops(compilation: Compilation, diagnostics: Diagnostics) -> bool:
             loop.span,
             hint=hint,
         )
+    held = _check_finally(compilation, diagnostics)
     _note_concurrency(compilation, diagnostics)
-    return bool(large)
+    return bool(large) or held
+
+
+def _check_finally(compilation: Compilation, diagnostics: Diagnostics) -> bool:
+    """Refuse loops of ``finally`` steps of which items would have to wait for each other.
+
+    Argo's controller ends itself when an item of an exit handler waits for ``parallelism``.
+    """
+    held = [
+        loop
+        for loop in compilation.layout.loops.values()
+        if in_finally(loop.path) and not loop.one_unit and loop.concurrency < _items(loop)
+    ]
+    for loop in held:
+        diagnostics.report(
+            codes.UNSUPPORTED,
+            f"{_items(loop):,} items of a loop in `finally`, {loop.concurrency:,} at a time, "
+            "need a body of one unit on Argo, whose controller ends when items wait there",
+            loop.span,
+            hint=f"make it one step{_or_auto(compilation.layout)}, "
+            f"or let them run at once: `concurrency: {_items(loop)}`",
+        )
+    return bool(held)
+
+
+def _items(loop: LoopFacts) -> int:
+    return limits.MAX_ITEMS if loop.count is None else loop.count
 
 
 def _most(loop: LoopFacts) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowc_shim.contract.scopes import ROOT, is_outermost
+from flowc_shim.contract.scopes import ROOT, in_finally, is_outermost
 from flowc_targets._shared.names import unique_names
 from flowc_targets.argo.cells import (
     SETTLES_PER_TASK,
@@ -224,6 +224,8 @@ def _fan_out(dags: Dags, facts: LoopFacts, scope: str) -> str:
     counts its running Pod and DAG nodes. So an item is always a DAG, also if one unit is all of it:
     of a unit with a retry strategy it would count the pods only, and start a pod for a re-try
     without looking.
+
+    Among the ``finally`` steps there is none (decision 0027), and no more tasks than may run.
     """
     name = dags.template_names[f"{facts.path}:fan"]
     item = "{{item}}" if is_outermost(scope) else f"{SCOPE}/{{{{item}}}}"
@@ -232,7 +234,8 @@ def _fan_out(dags: Dags, facts: LoopFacts, scope: str) -> str:
     each = task("item", body, [], [{"name": "scope", "value": item}])
     each["withSequence"] = {"count": "{{inputs.parameters.count}}"}
     inputs = ["count"] if is_outermost(scope) else ["scope", "count"]
-    dags.templates.append(dag(name, inputs, [each], parallelism=facts.concurrency))
+    parallelism = 0 if in_finally(facts.path) else facts.concurrency
+    dags.templates.append(dag(name, inputs, [each], parallelism=parallelism))
     return name
 
 

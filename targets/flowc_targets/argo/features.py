@@ -49,7 +49,9 @@ FEATURES: Mapping[str, FeatureSupport] = {
     ),
     "cache": lowered("looked up by the shim; a heavy unit's pod is not even started"),
     "emit": refused("not built yet"),
-    "finally": lowered("tasks of the exit handler; the sweeper runs them for terminated Workflows"),
+    "finally": lowered(
+        "tasks of the exit handler; the sweeper runs them for terminated Workflows; loops are lanes"
+    ),
     "collect": lowered("by the shim that closes the loop"),
     "run-timeout": lowered(
         "kept by the shims; `activeDeadlineSeconds` as a backstop, the end is recorded"

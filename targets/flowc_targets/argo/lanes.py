@@ -1,8 +1,9 @@
 """Lanes: tasks that run several items of a loop each, where there are too many for a task each.
 
-Up to ``LANES`` items have a task of their own; above, task k of n runs the items k, k + n, …
-(:mod:`flowc_shim.runner.lanes`). How many tasks there are is the answer of the unit that opens the
-loop. So there is one template, and the scope of a task says which of how many it is: ``3~500``.
+Up to ``LANES`` items have a task of their own, among ``finally`` steps up to ``concurrency``;
+above, task k of n runs the items k, k + n, … (:mod:`flowc_shim.runner.lanes`). How many tasks there
+are is the answer of the unit that opens the loop. So there is one template, and the scope of a task
+says which of how many it is: ``3~500``.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 def lane_scope(item: str, facts: LoopFacts) -> str:
     """Return the scope of a task of a loop, ``item`` being that of an item."""
-    if not facts.lanes_from(LANES):
+    if not facts.in_lanes(LANES):
         return item
     return f"{item}{LANE}{{{{inputs.parameters.count}}}}"
 
 
 def items_per_task(facts: LoopFacts) -> int:
     """Return the most items that a task of the loop runs."""
-    if not facts.lanes_from(LANES):
+    if not facts.in_lanes(LANES):
         return 1
     most = MAX_ITEMS if facts.count is None else facts.count
     return -(-most // min(facts.concurrency, LANES))
@@ -37,14 +38,14 @@ def items_per_task(facts: LoopFacts) -> int:
 
 def tasks_of(facts: LoopFacts) -> int | None:
     """Return how many tasks a loop has, None if its items are not known."""
-    if facts.count is None or facts.count <= LANES:
+    if facts.count is None or not facts.in_lanes(LANES):
         return facts.count
     return min(facts.concurrency, LANES)
 
 
 def as_lane(unit: Unit, facts: LoopFacts | None) -> Unit:
     """Return the unit with what a task may take that runs many items with it."""
-    if facts is None or not facts.lanes_from(LANES):
+    if facts is None or not facts.in_lanes(LANES):
         return unit
     times = min(items_per_task(facts), SPARE_DEATHS)
     retry = Retry(

@@ -27,18 +27,17 @@ def loop_choices(compilation: Compilation) -> tuple[LoopChoice, ...]:
 
 
 def _foreach(facts: LoopFacts, units: int) -> LoopChoice:
-    if not facts.lanes_from(LANES):
-        items = (
-            f"at most {MAX_ITEMS:,} items" if facts.count is None else _number(facts.count, "item")
-        )
-        return LoopChoice(
-            facts.path, "a task per item", f"{items}, a body of {_number(units, 'unit')}"
-        )
+    if not facts.in_lanes(LANES):
+        unknown = f"at most {MAX_ITEMS:,} items"
+        items = unknown if facts.count is None else _number(facts.count, "item")
+        why = f"{items}, a body of {_number(units, 'unit')}"
+        return LoopChoice(facts.path, "a task per item", why)
     lanes = min(facts.concurrency, LANES)
     most = items_per_task(facts)
     if facts.count is None:
         why = f"above that {lanes} tasks, of at most {most:,} items each; a body of one unit"
-        return LoopChoice(facts.path, f"a task per item up to {LANES}, else lanes", why)
+        how = f"a task per item up to {facts.most_tasks(LANES)}, else lanes"
+        return LoopChoice(facts.path, how, why)
     why = f"{facts.count:,} items in {tasks_of(facts)} tasks of at most {most:,}, one unit each"
     return LoopChoice(facts.path, "lanes", why)
 

@@ -13,6 +13,8 @@ import yaml
 from lightkube import ApiError
 from lightkube.resources.core_v1 import Namespace, Pod
 from tests.engines.argo.api import Workflow, apply, connect
+from tests.engines.argo.cluster import current
+from tests.engines.argo.processes import last_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,9 +169,16 @@ class ArgoEngine:
             found = Result(self.get(name))
             if found.phase in ENDED:
                 return found
+            self._look_at_the_cluster()
             if time.monotonic() > end:
                 raise TimeoutError(f"not within {seconds:g} s\n{found.report()}")
             time.sleep(0.25)
+
+    def _look_at_the_cluster(self) -> None:
+        """Say at once that a program of the cluster has ended, not when time is up."""
+        now = current() if self.cluster.processes else None
+        if now is not None and not now.alive:
+            raise RuntimeError(f"a program of the cluster has ended\n{last_words(now.folder)}")
 
     def pods(self, workflow: str) -> list[Any]:
         """Return the pods of a Workflow that there are now."""

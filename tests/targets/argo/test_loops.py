@@ -33,6 +33,44 @@ def test_a_body_of_one_unit_may_be_run_in_lanes() -> None:
     assert arguments(tasks(fan)["item"]) == {"scope": scope}
 
 
+FINALLY = """\
+    steps: [{{id: a, component: /f, input: {{$input: xs}}}}]
+    output: {{$step: a}}
+    finally:
+    - id: each
+      foreach: {{items: {items}, concurrency: {concurrency}}}
+      steps: [{steps}]
+      output: {{$step: one}}
+    """
+ONE = "{id: one, component: /f, input: {$item: $}}"
+TWO = f"{ONE}, {{id: two, component: /f}}"
+
+
+def test_nothing_below_the_exit_handler_has_to_wait() -> None:
+    """Argo's controller ends when something does: decision 0027."""
+    for items in ("{$input: xs}", "[1, 2, 3]"):
+        flow = FINALLY.format(items=items, concurrency=2, steps=ONE)
+        found = templates(flow)
+        assert all("parallelism" not in template for template in found.values())
+        scope = "{{item}}~{{inputs.parameters.count}}"
+        assert arguments(tasks(found["finally-each-fan"])["item"])["scope"] == scope
+        loop = compiled(flow).plan.to_json()["steps"]["finally/each"]["loop"]
+        assert (loop["lanes"], loop["concurrency"]) == (2, 2)
+    all_at_once = FINALLY.format(items="[1, 2, 3]", concurrency=3, steps=TWO)
+    assert all("parallelism" not in template for template in templates(all_at_once).values())
+
+
+def test_items_that_would_have_to_wait_there_are_refused() -> None:
+    for items, most in (("[1, 2, 3]", 3), ("{$input: xs}", 500)):
+        compilation, diagnostics = diagnose(FINALLY.format(items=items, concurrency=2, steps=TWO))
+        assert compilation is None
+        (found,) = diagnostics.found
+        assert found.primary is not None
+        assert (found.code.number, found.primary.span.line) == ("FC501", 6)
+        assert f"{most} items of a loop in `finally`, 2 at a time" in found.message
+        assert f"concurrency: {most}" in str(found.hint)
+
+
 def test_25_000_items_fit() -> None:
     flow = MANY.format(concurrency=40, component="/f").replace(
         "{$input: xs}", f"{{$literal: {list(range(25_000))}}}"
