@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "golden"
+LOCAL = "local"
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,15 @@ class GoldenCase:
     environment: str | None = None
     form: str = ""
     """What else the files are made for (``--format``)."""
+    stack_file: str = "stack.yaml"
 
     @property
     def folder(self) -> str:
         """The folder below ``golden/``."""
         suffix = "" if self.granularity == "step" else f"-{self.granularity}"
         suffix += f"-{self.form}" if self.form else ""
+        if self.target == LOCAL:
+            return f"{self.example}/local-{self.stack or Path(self.stack_file).stem}"
         return f"{self.example}/{self.target}{suffix}"
 
 
@@ -51,6 +56,13 @@ def _both(example: str, flow: str = "flow.yaml") -> list[GoldenCase]:
         GoldenCase(example, flow, "aws", "step-functions"),
     ]
 
+
+FOUR_STACKS = [
+    GoldenCase("four-stacks", "flow.yaml", "laptop", LOCAL),
+    *_both("four-stacks"),
+    GoldenCase("four-stacks", "flow.yaml", "", LOCAL, stack_file="streamflow.yml"),
+]
+"""One flow file on four stacks. What runs here is a plan."""
 
 CASES: list[GoldenCase] = [
     *_both("hello"),
@@ -67,6 +79,8 @@ CASES: list[GoldenCase] = [
     *_both("refine"),
     *_both("gpu-guard"),
     *_both("nightly"),
+    *FOUR_STACKS,
+    GoldenCase("four-stacks", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("gpu-guard", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("hello", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("three-classes", "flow.yaml", "aws", "step-functions", form="cloudformation"),
@@ -93,7 +107,7 @@ def compilation_of(case: GoldenCase) -> Compilation:
     with _inside(ROOT / "examples" / case.example):
         session = Session()
         choice = Choice(
-            environment=case.environment, stack_file="stack.yaml", stack=case.stack or None
+            environment=case.environment, stack_file=case.stack_file, stack=case.stack or None
         )
         compilation = session.compile_named(case.flow, choice, case.target, case.granularity)
     problems = render_human(session.diagnostics.sorted(), session.loader.texts, colour=False)
@@ -104,6 +118,9 @@ def compilation_of(case: GoldenCase) -> Compilation:
 def build(case: GoldenCase) -> dict[str, str]:
     """Return the files that the case compiles to."""
     compilation = compilation_of(case)
+    if case.target == LOCAL:
+        plan = json.dumps(compilation.plan.to_json(), indent=1, ensure_ascii=False)
+        return {"plan.json": f"{plan}\n"}
     target = find_target(case.target, Diagnostics())
     assert target is not None
     emit = forms_of(target)[case.form] if case.form else target.emit

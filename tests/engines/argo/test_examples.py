@@ -97,7 +97,7 @@ def listening(argv: list[str], address: str, folder: Path) -> Iterator[None]:
 def server(case: GoldenCase, host: str, address: str, folder: Path) -> list[str]:
     """Return the command line of the component server that is reached as ``host``."""
     python = str(server_python("0.11.2"))
-    if case.example == "three-classes":
+    if case.example in ("three-classes", "four-stacks"):
         kind = re.search(r"--(cpu|gpu|memory)", host)
         assert kind is not None
         start = f"asyncio.run(servers.server.run(host={address!r}, port=8080))"
