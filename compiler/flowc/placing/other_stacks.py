@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowc.source.stack_model import ComponentClass, Deployment, Profile, Stack
     from flowc_shim.contract.steps import Candidate
 
-_SAME_PLACE = ("target", "namespace", "region", "unit_image", "state_store")
+_SAME_PLACE = ("target", "namespace", "region", "unit_image", "state_store", "retention")
 
 
 @dataclass(slots=True)

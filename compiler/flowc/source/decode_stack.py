@@ -17,10 +17,12 @@ from flowc.source.decode_profiles import decode_profiles
 from flowc.source.decode_routes import decode_routes
 from flowc.source.decode_stores import decode_state_store, decode_store
 from flowc.source.fields import Decoding, Fields, describe, nearest
+from flowc.source.flow_values import quantity
 from flowc.source.flowyml import is_flowyml, rewritten
 from flowc.source.foreign_names import foreign_target
 from flowc.source.interpolation import interpolate
 from flowc.source.located import Document, Map
+from flowc.source.quantities import parse_retention
 from flowc.source.secrets import decode_variables
 from flowc.source.stack_model import Stack
 from flowc.source.stack_tables import IGNORED_SECTIONS, STACK, STACKS, TARGET_NAMES
@@ -112,6 +114,7 @@ def _decode_stack(
         variable_spans=spans,
         profiles=profiles,
         state_store=decode_state_store(stack, decoding),
+        retention=quantity(stack, "retention", parse_retention),
         artifact_store=decode_store(stack, "artifact_store", decoding),
         blob_api=decode_blob_api(stack),
         ecs=decode_ecs(stack),

@@ -26,13 +26,18 @@ _FACTORS = {
 }  # fmt: skip
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%\Z")
 
+MAX_RETENTION_DAYS = 3653
+"""Ten years: the longest that CloudWatch keeps logs, other than for ever."""
+
 DURATION_FORMS = "a duration: `20m`, `60s`, `100ms`, `1h30m`, `7d`, or a number of seconds"
 CPU_FORMS = "cores: `2`, `0.5` or `500m`"
 BYTES_FORMS = "a size: `32Gi`, `512Mi`, `1.5G`, or a number of bytes"
 GPU_FORMS = "a whole number from 0"
+RETENTION_FORMS = "a duration with its unit, from `1h` to `3653d`: `30d`, `12h`"
 SHARE_FORMS = "a share such as `10%`"
 
 DURATION = Kind(DURATION_FORMS, lambda raw: True, {"type": ["string", "number"], "minimum": 0})
+RETENTION = Kind(RETENTION_FORMS, lambda raw: True, {"type": "string"})
 CPU = Kind(CPU_FORMS, lambda raw: True, {"type": ["string", "number"], "exclusiveMinimum": 0})
 BYTES = Kind(BYTES_FORMS, lambda raw: True, {"type": ["string", "integer"], "minimum": 1})
 GPU = Kind(GPU_FORMS, lambda raw: True, {"type": "integer", "minimum": 0})
@@ -66,6 +71,20 @@ def parse_duration(raw: Any) -> float:
             # Milliseconds are divided, not multiplied, so that 100ms is exactly 0.1.
             total += float(part) / 1000 if seconds < 1 else float(part) * seconds
     return total
+
+
+def parse_retention(raw: Any) -> float:
+    """Return seconds; raises QuantityError. A bare number might be meant as seconds or as days."""
+    if is_number(raw):
+        raise QuantityError(f"takes {RETENTION_FORMS}", f"write `{raw}d`, if days are meant")
+    try:
+        seconds = parse_duration(raw)
+    except QuantityError as error:
+        hint = error.hint.replace("s`", "d`") if error.hint else None
+        raise QuantityError(f"takes {RETENTION_FORMS}", hint) from error
+    if not _SECONDS[1] <= seconds <= MAX_RETENTION_DAYS * _SECONDS[0]:
+        raise QuantityError(f"takes {RETENTION_FORMS}")
+    return seconds
 
 
 def parse_cpu(raw: Any) -> float:

@@ -212,7 +212,10 @@ class DockerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One stack of a stack file."""
+    """One stack of a stack file.
+
+    ``retention``: seconds after its start that a run which has ended is kept, None for the default.
+    """
 
     name: str
     file: str
@@ -231,6 +234,7 @@ class Stack:
     variable_spans: Mapping[str, Span] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     state_store: StoreSpec | None = None
+    retention: float | None = None
     artifact_store: StoreSpec | None = None
     blob_api: BlobApi | None = None
     ecs: Ecs | None = None

@@ -22,7 +22,7 @@ from flowc.source.fields import (
     one_of,
 )
 from flowc.source.flowc_dialect import NEEDS_KEYS
-from flowc.source.quantities import DURATION
+from flowc.source.quantities import DURATION, RETENTION
 
 TARGET_NAMES = {
     "local": "local",
@@ -88,6 +88,7 @@ STACK = Shape(
         "unit_image": Key(NAME),
         "docker": Key(described_by("docker", "a mapping", MAPPING)),
         "state_store": Key(described_by("store", "a URL, or a mapping with `url`")),
+        "retention": Key(RETENTION),
         "artifact_store": Key(described_by("store", "a URL, or a mapping with `url`")),
         "ecs": Key(described_by("ecs", "a mapping", MAPPING)),
         "blob_api": Key(described_by("blob_api", "a mapping", MAPPING)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.runner.session import DEPLOYMENT, open_store_of
 from flowc_shim.sweeper.api import EngineEnd, EngineUnavailable
-from flowc_shim.sweeper.sweep import sweep
+from flowc_shim.sweeper.sweep import RETENTION, RETENTION_SECONDS, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,8 @@ def handle(_event: dict[str, Any], _context: Any = None) -> dict[str, Any]:
     store = open_store_of(os.environ)
     try:
         engine = StepFunctions(boto3.client("stepfunctions"))
-        found = sweep(store, os.environ[DEPLOYMENT], engine, os.environ)
+        kept = float(os.environ.get(RETENTION_SECONDS) or RETENTION)
+        found = sweep(store, os.environ[DEPLOYMENT], engine, os.environ, retention=kept)
     finally:
         store.close()
     if found.failed:

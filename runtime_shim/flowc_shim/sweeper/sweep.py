@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 RETENTION = 30 * 86400.0
 """Seconds after its start that a run which has ended is kept, with everything that it wrote."""
 
+RETENTION_SECONDS = "FLOWC_RETENTION"
+"""The variable that says otherwise, where no argument can."""
+
 TOGETHER = 32
 """Keys that are read at a time."""
 
@@ -88,12 +91,17 @@ def sweep(
         except (PlanProblem, EngineUnavailable, StoreUnavailable, ValueError) as error:
             found.failed[run] = str(error)
     moment = time.time() if now is None else now
-    for key, run in _old_runs(store, deployment, moment - retention):
+    forget_old(store, deployment, moment - retention, found)
+    return found
+
+
+def forget_old(store: StateStore, deployment: str, before: float, found: Swept) -> None:
+    """Delete everything of the runs that were started ``before`` (epoch seconds) and have ended."""
+    for key, run in _old_runs(store, deployment, before):
         try:
             _forget(store, deployment, key, run, found)
         except StoreUnavailable as error:
             found.failed[run] = str(error)
-    return found
 
 
 def _below(store: StateStore, prefix: str) -> Iterator[str]:

@@ -33,7 +33,7 @@ Document = dict[str, Any]
 
 KEPT_SECONDS = 7 * 86400
 """How long Argo keeps a Workflow that has ended, with its pods and their logs; what the run did is
-in the state store, and has a retention of its own."""
+in the state store, and has a retention of its own, beyond which no Workflow is kept either."""
 
 
 def manifests(compilation: Compilation) -> dict[str, str]:
@@ -55,6 +55,11 @@ def documents(compilation: Compilation) -> dict[str, list[Document]]:
         "sweeper.yaml": sweeper(compilation),
     }
     return {name: found for name, found in found.items() if found}
+
+
+def _kept_seconds(compilation: Compilation) -> int:
+    retention = compilation.placement.stack.retention
+    return KEPT_SECONDS if retention is None else min(KEPT_SECONDS, round(retention))
 
 
 def workflow_template(compilation: Compilation, dags: Dags) -> Document:
@@ -85,7 +90,7 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
             "securityContext": security_context(),
             "workflowMetadata": {"labels": version},
             "podMetadata": {"labels": version},
-            "ttlStrategy": {"secondsAfterCompletion": KEPT_SECONDS},
+            "ttlStrategy": {"secondsAfterCompletion": _kept_seconds(compilation)},
             "volumes": volumes(plan_name(compilation)),
             "templates": [*dags.templates, *(leaf_template(leaf, settings) for leaf in leaves)],
         },

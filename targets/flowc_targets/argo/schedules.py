@@ -92,6 +92,9 @@ def sweeper(compilation: Compilation) -> list[Document]:
     labels = {**labels_of(compilation), "app.kubernetes.io/name": name, ROLE: "sweeper"}
     settings = pod_settings(compilation)
     arguments = ["sweep", f"--plan={settings.digest}", "--engine=kubernetes"]
+    retention = compilation.placement.stack.retention
+    if retention is not None:
+        arguments.append(f"--retention={retention:.0f}")
     pod = container(settings, arguments, with_input=False, verdict_path=None, needs=None)
     spec: Document = {
         "entrypoint": "sweep",

@@ -29,6 +29,7 @@ from flowc_shim.runner.variables import Variables
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.commit import commit, land
 from flowc_shim.stores.open import open_store
+from flowc_shim.sweeper.sweep import Swept, forget_old
 from flowc_targets.local.deployments import Deployments
 from flowc_targets.local.launchers import InProcess, Isolated, Observe
 from flowc_targets.local.scheduler import Launch, Scheduler
@@ -263,6 +264,7 @@ def open_session(
     try:
         plan = compilation.plan
         land(store, plan_key(plan.digest), json.dumps(plan.to_json()).encode())
+        _forget_old(compilation, store)
         if any(config.get("type") == "stepflow" for config in plan.classes.values()):
             from flowc_shim.blob_api.server import serve
 
@@ -280,6 +282,13 @@ def open_session(
         if blobs is not None:
             blobs.stop()
         store.close()
+
+
+def _forget_old(compilation: Compilation, store: StateStore) -> None:
+    """Forget runs past the stack's retention: here nobody else does, and without one all stay."""
+    retention = compilation.placement.stack.retention
+    if retention is not None:
+        forget_old(store, f"local/{compilation.name}", time.time() - retention, Swept())
 
 
 def _opened(url: str, options: Mapping[str, Json]) -> StateStore:

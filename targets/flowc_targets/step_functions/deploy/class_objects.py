@@ -62,7 +62,8 @@ def class_objects(compilation: Compilation) -> dict[str, tuple[Desired, ...]]:
         family, task = server_task(cls.deploy, names, role.arn, stack)
         found[names.own] = (
             Desired(
-                Ref(kinds.LOG_GROUP, names.log_group), {"RetentionInDays": kinds.LOG_DAYS, **tags}
+                Ref(kinds.LOG_GROUP, names.log_group),
+                {"RetentionInDays": kinds.log_days(stack), **tags},
             ),
             *kinds.role_objects(role, tags),
             Desired(Ref(kinds.TASK_DEFINITION, family), task | tags),

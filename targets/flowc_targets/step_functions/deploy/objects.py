@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.model import Desired, Phase, Ref
+from flowc_shim.sweeper.sweep import RETENTION_SECONDS
 from flowc_targets.step_functions.classes.names import class_owner, deployed_classes
 from flowc_targets.step_functions.compute import HANDLER, IMAGE_PARAMETER
 from flowc_targets.step_functions.definition import define
@@ -25,6 +26,7 @@ from flowc_targets.step_functions.states import UNIT_CONTAINER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowc.source.stack_model import Stack
     from flowc.target import Compilation
     from flowc_targets.step_functions.compute import Function, Job
     from flowc_targets.step_functions.deploy.roles import Role
@@ -49,6 +51,12 @@ USES = "flowc:classes"
 """The tag of a machine whose flow uses component classes that are brought up: whose they are."""
 
 LOG_DAYS = 30
+CLOUDWATCH_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+)  # fmt: skip
+"""https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
+
 SWEEP_HANDLER = (*HANDLER[:-1], "flowc_shim.sweeper.step_functions.handle")
 SWEEP_RATE = "rate(1 hour)"
 ENDED_BADLY = ["ABORTED", "FAILED", "TIMED_OUT"]
@@ -76,9 +84,17 @@ def own(needs: Needs) -> dict[str, Any]:
 
 
 def _logs(needs: Needs) -> Iterator[Desired]:
+    days = log_days(needs.compilation.placement.stack)
     names = [f"/aws/lambda/{function.name}" for function in (*needs.functions, needs.sweep)]
     for name in [*names, *([needs.job_log_group] if needs.has_containers else [])]:
-        yield Desired(Ref(LOG_GROUP, name), {"RetentionInDays": LOG_DAYS, **own(needs)})
+        yield Desired(Ref(LOG_GROUP, name), {"RetentionInDays": days, **own(needs)})
+
+
+def log_days(stack: Stack) -> int:
+    """Return how long logs are kept: as long as runs, rounded up to what CloudWatch offers."""
+    if stack.retention is None:
+        return LOG_DAYS
+    return next(days for days in CLOUDWATCH_DAYS if days * 86400 >= stack.retention)
 
 
 def _stored(needs: Needs) -> Iterator[Desired]:
@@ -197,6 +213,9 @@ def _container(needs: Needs, job: Job, role: Role, pull: Role) -> dict[str, Any]
 def _sweeper(needs: Needs) -> Iterator[Desired]:
     name = needs.sweep.name
     body = _function(needs, needs.sweep, roles(needs)["sweep"], SWEEP_HANDLER)
+    retention = needs.compilation.placement.stack.retention
+    if retention is not None:
+        body["Environment"]["Variables"][RETENTION_SECONDS] = f"{retention:.0f}"
     yield Desired(Ref(FUNCTION, name), body | own(needs))
     pattern = {
         "source": ["aws.states"],
