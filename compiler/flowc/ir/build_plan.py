@@ -13,8 +13,6 @@ from flowc_shim.contract.steps import PlanCall, PlanFlow, PlanLoop, PlanStep, Pl
 from flowc_shim.language.canonical import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from flowc.ir.layout import Layout
     from flowc.ir.placement import PlacedCall, Placement
     from flowc.source.stack_model import ComponentClass
@@ -41,8 +39,10 @@ def build_plan(
     body is one unit, which run several items each above that number; 0 without such.
     """
     nested = max_items if max_items_nested is None else max_items_nested
-    used = {cls.name: cls for call in placement.calls.values() for cls in call.classes}
-    classes = placement.stack.classes if routes is not None else _with_fellows(used, placement)
+    stack = placement.stack
+    called = (cls for call in placement.calls.values() for cls in call.classes)
+    used = {one.name: one for cls in called for one in stack.together(cls)}
+    classes = stack.classes if routes is not None else used
     units = {
         unit.id: PlanUnit(unit.id, unit.kind, unit.scope, unit.steps, unit.after, unit.inner)
         for unit in layout.units.values()
@@ -68,15 +68,6 @@ def build_plan(
         fail_fast=program.fail_fast,
         timeout=placement.timeout,
     )
-
-
-def _with_fellows(
-    used: Mapping[str, ComponentClass], placement: Placement
-) -> dict[str, ComponentClass]:
-    """Return ``used`` with the other services of their deployments, which come up with them."""
-    together = {cls.deployment for cls in used.values()} - {None}
-    fellows = {n: c for n, c in placement.stack.classes.items() if c.deployment in together}
-    return {**fellows, **used}
 
 
 def _configuration(cls: ComponentClass, placement: Placement) -> dict[str, Json]:

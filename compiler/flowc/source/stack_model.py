@@ -242,3 +242,10 @@ class Stack:
     bindings: tuple[StepBinding, ...] = ()
     is_default: bool = False
     working_directory: str | None = None
+
+    def together(self, cls: ComponentClass) -> tuple[ComponentClass, ...]:
+        """Return ``cls`` and, behind it, the other services of its deployment if it has one."""
+        if cls.deployment is None:
+            return (cls,)
+        services = self.deployments[cls.deployment].services
+        return (cls, *(self.classes[name] for name in services if name != cls.name))

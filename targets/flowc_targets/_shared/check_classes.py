@@ -27,10 +27,14 @@ def check_classes(
 
 
 def used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
-    """Yield each class that the flow uses, with the first step that does."""
+    """Yield each class that the flow uses, with the first step that does.
+
+    A class that is a service of a deployment comes with the others of it: they come up together.
+    """
+    stack = compilation.placement.stack
     seen = set()
     for path, call in compilation.placement.calls.items():
-        for cls in call.classes:
+        for cls in (one for called in call.classes for one in stack.together(called)):
             if cls.name not in seen:
                 seen.add(cls.name)
                 yield cls, compilation.program.steps[path].span

@@ -53,11 +53,9 @@ class LocalTarget:
     def check(self, compilation: Compilation, diagnostics: Diagnostics) -> None:
         """Report classes that only a cluster could bring up; all else runs here."""
         from flowc.diagnostics import codes
+        from flowc_targets._shared.check_classes import used_classes
 
-        used = {
-            cls.name: cls for call in compilation.placement.calls.values() for cls in call.classes
-        }
-        for cls in used.values():
+        for cls, _ in used_classes(compilation):
             if cls.deploy is not None:
                 diagnostics.report(
                     codes.UNSUPPORTED,
