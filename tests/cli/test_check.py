@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -231,3 +233,38 @@ output: [{$step: e}, {$step: c}]
     assert sorted((one["line"], one["code"]) for one in found) == [
         (3, "FC113"), (4, "FC408"), (5, "FC003"), (6, "FC201"), (7, "FC111"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ["first_only", "last_only", "sequential"])
+def test_a_strategy_that_a_deploy_refuses_is_refused_at_its_line(flowc, write, rule: str):
+    """By check and by build, and not where runs are started by hand."""
+    write(
+        flow_yaml="schema: flowc/v1\nsteps: [{id: a, component: /noop}]\noutput: {$step: a}\n",
+        stack_yaml="stacks:\n"
+        "  cluster:\n"
+        "    {target: argo, state_store: 's3://b/s', plugins: &p {b: {type: builtin}},\n"
+        "     routes: &r {'/{component}': [{plugin: b}]}}\n"
+        "  laptop: {target: local, plugins: *p, routes: *r}\n",
+        flowc_yaml="project: shop\n"
+        "flows:\n"
+        "  one:\n"
+        "    file: flow.yaml\n"
+        f"    strategy: {{rule: {rule}}}\n"
+        "environments:\n"
+        "  production: {stack: cluster}\n"
+        "  free: {stack: cluster, flows: {one: {strategy: {rule: parallel}}}}\n"
+        "  dev: {stack: laptop}\n",
+    )
+    for command in (
+        ["check"], ["check", "one", "--env", "production"],
+        ["build", "one", "--target", "argo", "--env", "production"],
+    ):  # fmt: skip
+        ran = flowc(*command)
+        said = ran.out + ran.err
+        assert ran.code == 1, command
+        assert said.count("error[FC118]") == 1, said
+        assert "flowc.yaml:5:22" in said, said
+    assert flowc("check", "one", "--env", "free").code == 0
+    assert flowc("build", "one", "--target", "argo", "--env", "free").code == 0
+    assert flowc("check", "one", "--env", "dev").code == 0
+    assert flowc("run", "one", "--env", "dev").code == 0

@@ -402,6 +402,31 @@ def test_a_write_that_fails_is_said_and_the_next_deploy_converges(
     assert number > 3
 
 
+def test_two_namespaces_do_not_share_the_records_of_a_name(
+    project: Project, api: Connection
+) -> None:
+    deployed(project)
+    name = f"{project.namespace}-b"
+    document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    api.write("POST", "/api/v1/namespaces", document)
+    try:
+        replace(project, namespace=name).write()
+        for command in (
+            ["plan"], ["deploy", "--yes"], ["undeploy", "--yes", "--purge"], ["runs"],
+            ["trigger", "prices", "--input", '{"name": "a"}'],
+        ):  # fmt: skip
+            said = project.flowc(*command)
+            assert said.code == 1, command
+            assert f"are of namespace {project.namespace}, cluster " in said.err
+        replace(project).write()
+        assert project.flowc("undeploy", "--yes").code == 0
+        replace(project, namespace=name).write()
+        deployed(project)
+        assert project.flowc("undeploy", "--yes").code == 0
+    finally:
+        api.ask("DELETE", f"/api/v1/namespaces/{name}")
+
+
 def test_two_deploys_at_a_time_see_each_other(
     project: Project, there: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.deploy.project import Project
 
 from flowc.cli.deploying import release_store
+from flowc.cli.deploying.claiming import release_place, require_place
 from flowc.cli.deploying.run_rows import list_rows, row_of
-from flowc.deploy.provider import EngineRun, RunState
+from flowc.deploy.provider import DeployError, EngineRun, RunState
 from flowc_shim.contract.outcomes import Outcome
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.records import EndRecord
@@ -125,6 +127,40 @@ def test_an_interrupted_release_is_gone_on_with() -> None:
     assert [(one.number, one.applied is not None) for one in listed] == [
         (1, False), (2, True), (3, False),
     ]  # fmt: skip
+
+
+# One place per name
+
+
+class Place:
+    """A provider that knows where it is."""
+
+    def __init__(self, **parts: str) -> None:
+        self._parts = parts
+
+    def identity(self) -> dict[str, str]:
+        return self._parts
+
+
+def test_a_name_is_deployed_at_one_place_of_a_store() -> None:
+    store = MemoryStore("memory:")
+    deployment: Any = SimpleNamespace(key=OF, title="shop-main-prices on argo")
+    here: Any = Place(namespace="a", cluster="1")
+    require_place(deployment, here, store)
+    assert list(store.list("")) == [], "looking claims nothing"
+    require_place(deployment, here, store, claim=True)
+    require_place(deployment, here, store, claim=True)
+    same: list[Any] = [Place(namespace="a"), Place()]
+    for who_knows_less in same:
+        require_place(deployment, who_knows_less, store, claim=True)
+    others: list[Any] = [Place(namespace="b", cluster="1"), Place(namespace="a", cluster="2")]
+    for other in others:
+        for claim in (False, True):
+            with pytest.raises(DeployError, match="are of namespace a, cluster 1") as raised:
+                require_place(deployment, other, store, claim=claim)
+    assert "delete `deployments/argo%2Fshop-main-prices/place`" in raised.value.fix
+    release_place(deployment, store)
+    require_place(deployment, others[0], store, claim=True)
 
 
 # Runs: what the store says, and what the engine says

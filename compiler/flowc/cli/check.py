@@ -7,7 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from flowc.cli.session import Session, check_target
+from flowc.cli.session import Session, check_strategy, check_target
 from flowc.diagnostics import Diagnostic, Diagnostics, Severity, codes
 from flowc.driver import compile_program
 from flowc.ir.resolve import resolve
@@ -144,6 +144,7 @@ def _check_flow(
         asked = explicit or place.stack.target is not None
         for target in _targets_of(session, place, targets, explicit):
             found = Diagnostics()
+            check_strategy(flow, place, target, session.diagnostics)
             compile_program(analysis, place.stack, target, options, found)
             session.diagnostics.found.extend(found if asked else _if_for(target, found))
 

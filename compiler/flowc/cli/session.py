@@ -74,6 +74,7 @@ class Session:
                 self.analyse(flow)  # for what else there is to say
             return None
         check_target(place, target, self.diagnostics)
+        check_strategy(flow, place, target, self.diagnostics)
         options = replace(
             self.loader.options(flow, place, granularity), require_values=True, sets=sets or {}
         )
@@ -110,4 +111,26 @@ def check_target(place: Place, target: Target, diagnostics: Diagnostics) -> None
             f"stack `{stack.name}` is for target `{stack.target}`, not `{target.name}`",
             stack.target_span or stack.span,
             hint=f"choose `--target {stack.target}`, or a stack that is for `{target.name}`",
+        )
+
+
+def check_strategy(
+    flow: LoadedFlow, place: Place, target: Target, diagnostics: Diagnostics
+) -> None:
+    """Report a run strategy: nothing acts on one yet, and it must not be taken for kept.
+
+    Here runs are started by hand, and meet nobody.
+    """
+    from flowc.cli.local_runs import LOCAL
+    from flowc.diagnostics import codes
+
+    if target.name == LOCAL or flow.project is None or not flow.listed:
+        return
+    strategy = flow.project.strategy_of(flow.name, place.environment)
+    if strategy is not None and strategy.value != "parallel":
+        diagnostics.report(
+            codes.NOT_BUILT_YET,
+            f"`strategy: {{rule: {strategy.value}}}` of flow `{flow.name}` is not built yet",
+            strategy.span,
+            hint="leave the strategy out: runs then start whenever they are due",
         )

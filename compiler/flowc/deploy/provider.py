@@ -146,6 +146,12 @@ class Provider(Protocol):
     """Where that is, for people: ``namespace vision of https://…``, ``account 123 in eu-west-1``.
     """
 
+    def identity(self) -> Mapping[str, str]:
+        """Return what tells this place from others, by part: words for people → value.
+
+        A part that this user may not find out is left out.
+        """
+
     def preflight(self, desired: Sequence[Desired]) -> tuple[Problem, ...]:
         """Return everything that would keep ``desired`` from being written or from running.
 

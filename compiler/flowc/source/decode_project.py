@@ -115,7 +115,7 @@ class _ProjectDecoder:
                 fields.raw["variables"], fields.value_at("variables"), self.decoding
             )
         triggers: dict[str, tuple[Trigger, ...]] = {}
-        strategies: dict[str, Mapping[str, Json]] = {}
+        strategies: dict[str, At[str]] = {}
         self._overrides(fields, triggers, strategies)
         stack = fields.located("stack")
         if stack is None:
@@ -135,7 +135,7 @@ class _ProjectDecoder:
         self,
         environment: Fields,
         triggers: dict[str, tuple[Trigger, ...]],
-        strategies: dict[str, Mapping[str, Json]],
+        strategies: dict[str, At[str]],
     ) -> None:
         if not environment.has("flows"):
             return
@@ -249,12 +249,11 @@ class _ProjectDecoder:
                 hint=f"write `{meant}`" if meant else f"it has {known}",
             )  # fmt: skip
 
-    def _strategy(self, fields: Fields) -> Mapping[str, Json] | None:
+    def _strategy(self, fields: Fields) -> At[str] | None:
         if not fields.has("strategy"):
             return None
         opened = self.decoding.open(fields.raw["strategy"], STRATEGY, fields.value_at("strategy"))
-        rule = None if opened is None else opened.text("rule")
-        return None if rule is None else {"rule": rule}
+        return None if opened is None else opened.located("rule")
 
     def _default(self) -> At[str] | None:
         default = self.fields.located("default_environment")

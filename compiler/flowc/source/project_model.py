@@ -26,12 +26,15 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class ProjectFlow:
-    """A flow of the project: its file, and when and how often it may run."""
+    """A flow of the project: its file, and when and how often it may run.
+
+    ``strategy``: the rule by which its runs meet each other.
+    """
 
     name: str
     file: At[str]
     triggers: tuple[Trigger, ...] = ()
-    strategy: Mapping[str, Json] | None = None
+    strategy: At[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Environment:
     variables: Mapping[str, Json] = field(default_factory=dict)
     variable_spans: Mapping[str, Span] = field(default_factory=dict)
     triggers: Mapping[str, tuple[Trigger, ...]] = field(default_factory=dict)
-    strategies: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    strategies: Mapping[str, At[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +68,9 @@ class Project:
         if environment is not None and flow in environment.triggers:
             return environment.triggers[flow]
         return self.flows[flow].triggers if flow in self.flows else ()
+
+    def strategy_of(self, flow: str, environment: Environment | None) -> At[str] | None:
+        """Return the rule for runs of ``flow``: the environment's, or else the project's."""
+        if environment is not None and flow in environment.strategies:
+            return environment.strategies[flow]
+        return self.flows[flow].strategy if flow in self.flows else None

@@ -62,7 +62,7 @@ def test_everything_a_project_says() -> None:
         {"day": {"$trigger": "date"}, "n": 1},
     )
     assert trigger.timezone is not None and trigger.timezone.value == "Europe/Rome"
-    assert forecast.strategy == {"rule": "first_only"}
+    assert forecast.strategy is not None and forecast.strategy.value == "first_only"
     assert project.flows["report"].triggers == ()
     dev, production = project.environments["dev"], project.environments["production"]
     assert dev.variables == {"url": "sqlite:///sales.db"} and not dev.protected
@@ -71,7 +71,9 @@ def test_everything_a_project_says() -> None:
     assert project.triggers_of("forecast", None) == (trigger,)
     assert project.triggers_of("forecast", project.environments["dev"]) == (trigger,)
     assert project.triggers_of("forecast", production) == project.triggers_of("other", None) == ()
-    assert production.strategies == {"forecast": {"rule": "sequential"}}
+    strategy = project.strategy_of("forecast", production)
+    assert strategy is not None and strategy.value == "sequential"
+    assert project.strategy_of("report", production) is project.strategy_of("x", None) is None
     first, second = project.bindings
     assert first.plugin is not None and first.plugin.value == "gpu"
     assert [name.value for name in first.environments] == ["production"]

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowc.cli.deploying.asking import require_promises
+from flowc.cli.deploying.claiming import require_place
 from flowc.cli.deploying.compare import compare
 from flowc.cli.deploying.failing import guarded, say_problems
 from flowc.cli.deploying.places import state_store
@@ -148,6 +149,7 @@ def _deploy(prepared: Prepared, asked: Asked, yes: bool, dry_run: bool) -> int:
             work = _Deploy(prepared, provider, store)
             if not dry_run:
                 require_token(prepared.deployment, store)
+            require_place(prepared.deployment, provider, store)
             if say_problems(provider.preflight(prepared.desired), asked.format):
                 return 1
             found = work.comparison()
@@ -162,6 +164,7 @@ def _deploy(prepared: Prepared, asked: Asked, yes: bool, dry_run: bool) -> int:
                 return USAGE if not sys.stdin.isatty() else 1
             require_promises(store)
             require_token(prepared.deployment, store, decide=True)
+            require_place(prepared.deployment, provider, store, claim=True)
             release = work.apply(found)
             _print(asked, found, release)
             return 0

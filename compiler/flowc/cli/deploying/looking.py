@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flowc.cli.deploying.claiming import require_place
 from flowc.cli.deploying.failing import guarded
 from flowc.cli.deploying.finding import find_run
 from flowc.cli.deploying.places import Deployment, deployments, state_store
@@ -75,6 +76,7 @@ def _view(found: list[Deployment]) -> Iterator[_View]:
             if one.deployer is not None:
                 providers[one.key] = one.connect()
                 stack.callback(providers[one.key].close)
+                require_place(one, providers[one.key], store)
         yield _View(found, store, providers)
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from flowc.cli.deploying.claiming import require_place
 from flowc.cli.deploying.compare import Comparison, compare
 from flowc.cli.deploying.failing import guarded
 from flowc.cli.deploying.places import Deployment, deployments, state_store
@@ -56,7 +57,6 @@ def prepare(asked: Asked, session: Session) -> list[Prepared]:
 
 def _compiled(deployment: Deployment, asked: Asked, session: Session) -> Prepared | None:
     name = deployment.target.name
-    _refuse_strategy(deployment, session)
     if deployment.deployer is None:
         session.diagnostics.report(
             codes.UNSUPPORTED, f"nothing is deployed to `{name}`", deployment.place.stack.span,
@@ -68,26 +68,6 @@ def _compiled(deployment: Deployment, asked: Asked, session: Session) -> Prepare
     if compilation is None:
         return None
     return Prepared(deployment, compilation, deployment.deployer.desired(compilation))
-
-
-def _refuse_strategy(deployment: Deployment, session: Session) -> None:
-    """Report a run strategy: nothing acts on one yet, and it must not be taken for kept."""
-    flow, environment = deployment.flow, deployment.place.environment
-    if flow.project is None or not flow.listed:
-        return
-    entry = flow.project.flows[flow.name]
-    strategy = (
-        entry.strategy
-        if environment is None
-        else (environment.strategies.get(flow.name, entry.strategy))
-    )
-    if strategy is not None and strategy.get("rule") != "parallel":
-        session.diagnostics.report(
-            codes.NOT_BUILT_YET,
-            f"`strategy: {{rule: {strategy.get('rule')}}}` of flow `{flow.name}` is not built yet",
-            entry.file.span,
-            hint="leave the strategy out: runs then start whenever they are due",
-        )
 
 
 def run_plan(asked: Asked, against: Path | None) -> int:
@@ -120,8 +100,9 @@ def compare_live(prepared: Prepared) -> Comparison:
     """Return how one deployment differs from what is there."""
     provider = prepared.deployment.connect()
     try:
-        observed = provider.observe(prepared.desired)
         with state_store(prepared.deployment.address.stack) as store:
+            require_place(prepared.deployment, provider, store)
+            observed = provider.observe(prepared.desired)
             before = live_plan(store, prepared.deployment)
             return compare(
                 prepared.deployment, prepared.compilation, prepared.desired, observed,

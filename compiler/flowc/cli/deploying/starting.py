@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flowc.cli.deploying.claiming import require_place
 from flowc.cli.deploying.failing import guarded, say_problem
 from flowc.cli.deploying.places import Deployment, deployments, state_store
 from flowc.cli.deploying.planning import live_plan
@@ -80,6 +81,7 @@ def _trigger(deployment: Deployment, inputs: list[Json], asked: Trigger) -> int:
     provider = deployment.connect()
     try:
         with state_store(deployment.address.stack) as store:
+            require_place(deployment, provider, store)
             _check_inputs(store, deployment, inputs)
             started = []
             for index, value in enumerate(inputs):

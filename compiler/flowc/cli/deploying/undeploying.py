@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowc.cli.deploying.applying import USAGE, delete
+from flowc.cli.deploying.claiming import release_place, require_place
 from flowc.cli.deploying.failing import guarded
 from flowc.cli.deploying.places import Deployment, deployments, state_store
 from flowc.cli.deploying.protection import require_token
@@ -42,11 +43,14 @@ def _undeploy(deployment: Deployment, asked: Asked, yes: bool, purge: bool) -> i
     try:
         with state_store(deployment.address.stack) as store:
             require_token(deployment, store)
+            require_place(deployment, provider, store)
             if purge:
                 _refuse_unfinished(deployment, provider)
             found = changes((), provider.observe(()))
             going = [one for one in found if one.kind is Kind.DELETE]
             if not going and not purge:
+                if not found:
+                    release_place(deployment, store)
                 kept = f", {len(found)} objects stay" if found else ""
                 say(f"nothing of {deployment.title} is there to be taken down{kept}")
                 return 0
@@ -66,6 +70,8 @@ def _undeploy(deployment: Deployment, asked: Asked, yes: bool, purge: bool) -> i
 def _take_down(deployment: Deployment, provider: Provider, store: StateStore) -> None:
     release = begin(store, deployment.key, "", "", git_commit(deployment.flow.path.parent))
     delete(provider, changes((), provider.observe(())))
+    if not provider.observe(()):
+        release_place(deployment, store)
     complete(store, deployment.key, release)
 
 

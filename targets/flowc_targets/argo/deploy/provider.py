@@ -17,13 +17,16 @@ from flowc_targets.argo.deploy.runs import ArgoRuns
 from flowc_targets.argo.identity import PLAN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from flowc.deploy.model import Address, Change, Desired
     from flowc.deploy.provider import EngineRun, LogLine, Problem
     from flowc_targets.argo.deploy.connection import Connection
     from flowc_targets.argo.deploy.kinds import Document
 
+
+CLUSTER = "/api/v1/namespaces/kube-system"
+"""It is in every cluster, is never made again, and has another uid in each."""
 
 CLASSES = "--classes"
 """How the name of what flows share ends, in the label that says whose an object is."""
@@ -37,6 +40,14 @@ class ArgoProvider(ArgoRuns):
         self.place = f"namespace {namespace} of {connection.server}"
         self._connection = connection
         self._shared = _shared_selector(address)
+
+    def identity(self) -> Mapping[str, str]:
+        """Return the namespace, and the cluster by the id that everybody knows it by, if known."""
+        found = {"namespace": self._namespace}
+        answer = self._connection.ask("GET", CLUSTER)
+        if answer.status == 200:
+            found["cluster"] = str(answer.body["metadata"]["uid"])
+        return found
 
     def preflight(self, desired: Sequence[Desired]) -> tuple[Problem, ...]:
         """Return everything that would keep ``desired`` from being written or from running."""

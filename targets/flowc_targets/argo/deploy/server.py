@@ -147,6 +147,10 @@ class ServerProvider(ArgoRuns):
 
         return logs(self._connection, self._namespace, self._workflows, run, units, follow)
 
+    def identity(self) -> Mapping[str, str]:
+        """Return the namespace; which cluster it is, the server does not say."""
+        return {"namespace": self._namespace}
+
     def preflight(self, desired: Sequence[Desired]) -> tuple[Problem, ...]:
         """Refuse: nothing is deployed this way."""
         self._refuse()

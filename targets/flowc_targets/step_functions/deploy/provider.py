@@ -39,7 +39,7 @@ from flowc_targets.step_functions.deploy.shared import Shared
 from flowc_targets.step_functions.deploy.unfinished import Unfinished, unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from flowc.deploy.model import Address, Change, Desired
     from flowc.deploy.provider import EngineRun, LogLine, Problem, RunState, Start
@@ -79,6 +79,10 @@ class AwsProvider:
             SCHEDULE_GROUP: ScheduleGroups(),
             SCHEDULE: Schedules(),
         }
+
+    def identity(self) -> Mapping[str, str]:
+        """Return account and region."""
+        return {"account": self._cloud.account, "region": self._cloud.region}
 
     def preflight(self, desired: Sequence[Desired]) -> tuple[Problem, ...]:
         """Return what would keep ``desired`` from being written or from running."""
