@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from flowc.detached import detached_flows, options_for, options_without, starting_calls
 from flowc.diagnostics import Diagnostics, Severity
 from flowc.ir.build_plan import MAX_ITEMS, build_plan
 from flowc.ir.layout import STEP, build_layout
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.ir.model import Program
-    from flowc.ir.placement import Placement
+    from flowc.ir.placement import PlacedCall, Placement
     from flowc.source.bindings import StepBinding
     from flowc.source.model import SourceFlow
     from flowc.source.project_model import Environment, Trigger
@@ -63,11 +64,13 @@ class Options:
 class Analysis:
     """A Program, and whether it is whole: free of errors, all passes done.
 
-    One that is not may only be looked at for further, independent errors.
+    One that is not may only be looked at for further, independent errors. ``detached``: the same of
+    the flows that its steps start runs of, by step path.
     """
 
     program: Program
     whole: bool
+    detached: Mapping[str, Analysis] = field(default_factory=dict)
 
 
 def analyse(flow: SourceFlow, diagnostics: Diagnostics, *, sound: bool = True) -> Analysis:
@@ -86,24 +89,54 @@ def analyse(flow: SourceFlow, diagnostics: Diagnostics, *, sound: bool = True) -
             program = one(program, context)
         if one in BARRIERS and found.has_errors:
             whole = False
+    detached = _analyse_detached(program, found, sound=sound)
     _take(found, diagnostics, only_errors=not sound)
-    return Analysis(program, whole and not found.has_errors)
+    return Analysis(program, whole and not found.has_errors, detached)
+
+
+def _analyse_detached(
+    program: Program, diagnostics: Diagnostics, *, sound: bool
+) -> dict[str, Analysis]:
+    """Return the flows that steps start runs of; one that several do is analysed once."""
+    known: dict[object, Analysis] = {}
+    found = {}
+    for path, flow in detached_flows(program):
+        if flow.variant not in known:
+            known[flow.variant] = analyse(flow.flow, diagnostics, sound=sound)
+        found[path] = known[flow.variant]
+    return found
 
 
 def compile_program(
     analysis: Analysis, stack: Stack, target: Target, options: Options, diagnostics: Diagnostics
 ) -> Compilation | None:
     """Return the program placed on ``stack`` and checked for ``target``, or None after errors."""
+    below = _compile_detached(analysis, stack, target, options, diagnostics)
     found = Diagnostics()
-    placement = _place(analysis, stack, target, options, found)
+    placement = _place(analysis, stack, target, options, found, starting_calls(analysis, below))
     _take(found, diagnostics, only_errors=not analysis.whole)
     if placement is None or found.has_errors or not analysis.whole:
         return None
-    compilation = _compilation(analysis.program, placement, options, target)
+    compilation = replace(
+        _compilation(analysis.program, placement, options, target), detached=below
+    )
     found = Diagnostics()
     target.check(compilation, found)
     _take(found, diagnostics)
     return None if found.has_errors else compilation
+
+
+def _compile_detached(
+    analysis: Analysis, stack: Stack, target: Target, options: Options, diagnostics: Diagnostics
+) -> dict[str, Compilation]:
+    """Return what steps start runs of, by step path, without what has errors."""
+    known: dict[int, Compilation | None] = {}
+    for child in analysis.detached.values():
+        if id(child) not in known:
+            own = options_for(child, options)
+            known[id(child)] = compile_program(child, stack, target, own, diagnostics)
+    found = {path: known[id(child)] for path, child in analysis.detached.items()}
+    return {path: child for path, child in found.items() if child is not None}
 
 
 def compile_flow(
@@ -118,8 +151,14 @@ def compile_flow(
 
 
 def _place(
-    analysis: Analysis, stack: Stack, target: Target, options: Options, found: Diagnostics
+    analysis: Analysis,
+    stack: Stack,
+    target: Target,
+    options: Options,
+    found: Diagnostics,
+    detached: Mapping[str, PlacedCall],
 ) -> Placement | None:
+    options = options_without(analysis, options)
     return place(
         analysis.program,
         stack,
@@ -135,6 +174,7 @@ def _place(
         check_values=analysis.whole,
         has_all_routes=options.has_all_routes,
         stacks=options.stacks,
+        detached=detached,
         diagnostics=found,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
@@ -58,7 +58,8 @@ class Compilation:
 
     ``name``: the base of all names on the target (``<project>-<branch>-<flow>``). ``shared_name``:
     the base of what all flows of the project and branch share; without a project the flow's own.
-    ``triggers``: what starts the flow in the chosen environment.
+    ``triggers``: what starts the flow in the chosen environment. ``detached``: the flows that its
+    steps start runs of, by step path; they have the names of this one, and are deployed with it.
     """
 
     program: Program
@@ -68,6 +69,21 @@ class Compilation:
     name: str
     shared_name: str
     triggers: tuple[Trigger, ...] = ()
+    detached: Mapping[str, Compilation] = field(default_factory=dict)
+
+    @property
+    def family(self) -> tuple[Compilation, ...]:
+        """Return this and all detached flows below it, each once, those that start before those
+        that are started.
+        """
+        found = {self.plan.digest: self}
+        waiting = [self]
+        while waiting:
+            for child in waiting.pop(0).detached.values():
+                if child.plan.digest not in found:
+                    found[child.plan.digest] = child
+                    waiting.append(child)
+        return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 The event: ``{"op": "run-unit" | "decide" | "conclude" | "finish", "plan": digest, "run": id,
 "started": time, "unit": id, "scope": "3/0", "start": {"input": …, "trigger": …}, "settle": {unit:
-{"Error": …, "Cause": …}}, "status": …}``; ``start``, on root units, is the execution's input.
+{"Error": …, "Cause": …}}, "status": …, "starts": {"machine": name}}``; ``start``, on root units, is
+the execution's input, ``starts`` what a unit that starts a run needs to know.
 The answer is the verdict. A retry that the engine has to wait for is the typed error
 ``Flowc.Retry``; a failure is not an error here, it is committed and in the verdict.
 """
@@ -15,7 +16,7 @@ from typing import Any
 
 from flowc_shim.contract.verdict import Status
 from flowc_shim.runner.commands import Request, perform
-from flowc_shim.runner.session import RUN_NAME, TURN_SECONDS, open_session
+from flowc_shim.runner.session import RUN_NAME, STARTS, TURN_SECONDS, open_session
 
 LONGEST_TURN = 7 * 60
 """Seconds after which a unit that runs many passes hands back: a function has 15 minutes in all."""
@@ -51,6 +52,8 @@ def handle(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
 
     environ = {TURN_SECONDS: str(LONGEST_TURN), **os.environ}
     environ[RUN_NAME] = str(event.get("name") or event["run"])
+    if "starts" in event:
+        environ[STARTS] = json.dumps({"engine": "step-functions", **event["starts"]})
     request = Request(
         command=event["op"],
         unit=event.get("unit"),

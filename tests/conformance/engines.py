@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import pytest
 from tests.conformance.model import HERE, Case, Observed, run_input
 
+from flowc.detached import flow_name
 from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, compile_flow
 from flowc.source.decode_flow import decode_flow
@@ -25,10 +27,13 @@ from flowc.source.yaml_reader import read
 from flowc.targets import find_target
 from flowc_shim.contract.steps import PlanLoop, PlanWhile
 from flowc_shim.runner.journal import Journal
+from flowc_shim.runner.keys import run_prefix
+from flowc_shim.runner.plans import publish_plan
+from flowc_shim.runner.starts import CLAIM
 from flowc_shim.stores.open import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.engines.argo.engine import ArgoEngine, Result
@@ -115,6 +120,28 @@ def observe(plan: Plan, store: StateStore, run: str) -> Observed:
     return Observed(end.outcome.value, end.output, outcomes, dict(end.error) if end.error else None)
 
 
+def with_runs(
+    compilation: Compilation,
+    store: StateStore,
+    run: str,
+    key_of: Callable[[str, Compilation], str],
+) -> Observed:
+    """Read a finished run with those that it started.
+
+    ``key_of``: waits for one to end, by its name and what it is of, and returns its key.
+    """
+    observed = observe(compilation.plan, store, run)
+    flows = {flow_name(child): child for child in compilation.detached.values()}
+    for key in store.list(f"{run_prefix(run)}/starts"):
+        body = store.read(key)
+        if body is not None and not key.endswith(CLAIM):
+            child = flows[json.loads(body)["flow"]]
+            known = key_of(unquote(key.rpartition("/")[2]), child)
+            found = with_runs(child, store, known, key_of)
+            observed.runs.append((child.program.name, found))
+    return observed
+
+
 def _outcomes(
     plan: Plan, journal: Journal, scope: str, indices: tuple[int, ...], out: dict[str, str]
 ) -> None:
@@ -161,7 +188,8 @@ def run_local(case: Case, granularity: str, folder: Path, store: str = "") -> Ob
     with components_on_path(), open_session(compilation) as session:
         value = run_input(case, folder)
         result = session.run(value, isolate=case.deaths, trigger=case.trigger)
-        return observe(compilation.plan, session.store, result.run)
+        session.wait_detached()
+        return with_runs(compilation, session.store, result.run, lambda name, _child: name)
 
 
 @dataclass(frozen=True)
@@ -210,8 +238,14 @@ class Argo:
     def observe(self, started: Started, result: Result) -> Observed:
         """Read back what became of a run."""
         store = open_store(started.store)
+
+        def key_of(name: str, _child: Compilation) -> str:
+            found = self.engine.wait(name)
+            self.engine.delete(name)
+            return found.uid
+
         try:
-            return observe(started.compilation.plan, store, result.uid)
+            return with_runs(started.compilation, store, result.uid, key_of)
         except AssertionError as error:
             logs = self.engine.logs(started.workflow)
             raise AssertionError(f"{error}\n{result.report()}\n{logs}") from error
@@ -278,27 +312,37 @@ class StepFunctions:
         compilation = compile_case(
             case, "step-functions", granularity, store="s3://conformance/state", compute=compute
         )
+        from flowc_targets.step_functions.definition import define
+        from flowc_targets.step_functions.release import Release
+
         target = find_target("step-functions", Diagnostics())
         assert target is not None
         definition = json.loads(target.emit(compilation)["state-machine.asl.json"])
         _leave_clock_unscaled(definition, self._engine.time_scale)
-        plan = folder / "plan.json"
-        plan.write_text(json.dumps(compilation.plan.to_json()), encoding="utf-8")
+        release = Release.of(compilation)
+        for child in compilation.family[1:]:
+            machine = define(child, release).machine
+            _leave_clock_unscaled(machine, self._engine.time_scale)
+            self._engine.deploy(release.machine(child), machine)
         self._put_indices()
         (folder / "store").mkdir()
         store = f"file://{folder / 'store'}"
-        self._environ = {
-            "FLOWC_STORE": store,
-            "FLOWC_PLAN": str(plan),
-            PYTHON_PATH: str(HERE / "python"),
-        }
+        opened = open_store(store)
+        for one in compilation.family:
+            publish_plan(opened, one.plan)
+        self._environ = {"FLOWC_STORE": store, PYTHON_PATH: str(HERE / "python")}
         start = {"input": run_input(case, folder)}
         if case.trigger is not None:
             start["trigger"] = case.trigger
         result = self._engine.run(definition, start, timeout=seconds)
-        opened = open_store(store)
+
+        def key_of(name: str, child: Compilation) -> str:
+            place = result.arn.partition(":execution:")[0]
+            execution = f"{place}:execution:{release.machine(child)}:{name}"
+            return _run_of(opened, self._engine.wait(execution, seconds))
+
         try:
-            observed = observe(compilation.plan, opened, _run_of(opened, result))
+            observed = with_runs(compilation, opened, _run_of(opened, result), key_of)
         finally:
             opened.close()
         succeeded = observed.outcome in ("succeeded", "skipped")
@@ -316,8 +360,7 @@ def _leave_clock_unscaled(definition: dict[str, Any], scale: float) -> None:
 
 
 def _run_of(store: StateStore, result: Any) -> str:
-    from urllib.parse import unquote
-
-    runs = {key.split("/")[1] for key in store.list("runs")}
-    assert len(runs) == 1, f"{len(runs)} runs in the store; {result.report()}"
-    return unquote(runs.pop())
+    runs = {unquote(key.split("/")[1]) for key in store.list("runs")}
+    own = [run for run in runs if run.startswith(f"{result.arn}@")]
+    assert len(own) == 1, f"{len(own)} runs of it in the store; {result.report()}"
+    return own[0]

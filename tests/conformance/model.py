@@ -30,6 +30,8 @@ class Case:
     large_input: str | None = None
     trigger: Any = None
     flows: dict[str, Any] = field(default_factory=dict)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    """What becomes of the runs that steps start: like ``expect``, and the ``flow``'s name."""
     refused: dict[str, str] = field(default_factory=dict)
     bindings: tuple[dict[str, Any], ...] = ()
 
@@ -51,6 +53,8 @@ class Observed:
     result: Any
     outcomes: dict[str, str]
     error: dict[str, Any] | None
+    runs: list[tuple[str, Observed]] = field(default_factory=list)
+    """The runs that it started: the flow's name, and what became of it."""
 
 
 def load_cases() -> list[Case]:
@@ -83,6 +87,7 @@ def _case(raw: dict[str, Any]) -> Case:
         "large_input",
         "trigger",
         "flows",
+        "runs",
         "refused",
         "bindings",
     }
@@ -100,6 +105,7 @@ def _case(raw: dict[str, Any]) -> Case:
         large_input=raw.get("large_input"),
         trigger=raw.get("trigger"),
         flows=raw.get("flows", {}),
+        runs=raw.get("runs", []),
         refused=raw.get("refused", {}),
         bindings=tuple(raw.get("bindings", ())),
     )
@@ -117,17 +123,37 @@ def run_input(case: Case, folder: Path) -> Any:
 
 def differences(case: Case, observed: Observed) -> list[str]:
     """What is not as the case says; empty if all is."""
+    found = _differences(observed, case.outcome, case.result, case.outcomes, case.error)
+    started = sorted(observed.runs, key=lambda one: (one[0], json.dumps(one[1].result)))
+    if [flow for flow, _ in started] != [wanted["flow"] for wanted in case.runs]:
+        return [*found, f"runs of {[flow for flow, _ in started]} were started"]
+    for wanted, (flow, run) in zip(case.runs, started, strict=True):
+        more = _differences(
+            run, wanted.get("outcome", "succeeded"), wanted.get("result"),
+            wanted.get("outcomes", {}), wanted.get("error"),
+        )  # fmt: skip
+        found += [f"run of {flow}: {one}" for one in more]
+    return found
+
+
+def _differences(
+    observed: Observed,
+    outcome: str,
+    result: Any,
+    outcomes: dict[str, str],
+    error: dict[str, Any] | None,
+) -> list[str]:
     found = []
-    if observed.outcome != case.outcome:
-        found.append(f"outcome {observed.outcome}, expected {case.outcome} ({observed.error})")
-    elif case.outcome == "succeeded" and not _same(observed.result, case.result):
-        found.append(f"result {observed.result!r}, expected {case.result!r}")
-    for path, outcome in case.outcomes.items():
-        if observed.outcomes.get(path) != outcome:
-            found.append(f"{path}: {observed.outcomes.get(path)}, expected {outcome}")
-    for key, value in (case.error or {}).items():
-        error = observed.error or {}
-        actual = error.get("step") if key == "step" else (error.get("error") or {}).get(key)
+    if observed.outcome != outcome:
+        found.append(f"outcome {observed.outcome}, expected {outcome} ({observed.error})")
+    elif outcome == "succeeded" and not _same(observed.result, result):
+        found.append(f"result {observed.result!r}, expected {result!r}")
+    for path, wanted in outcomes.items():
+        if observed.outcomes.get(path) != wanted:
+            found.append(f"{path}: {observed.outcomes.get(path)}, expected {wanted}")
+    for key, value in (error or {}).items():
+        known = observed.error or {}
+        actual = known.get("step") if key == "step" else (known.get("error") or {}).get(key)
         if actual != value:
             found.append(f"error.{key}: {actual!r}, expected {value!r}")
     return found

@@ -115,7 +115,6 @@ def test_stack_and_project(example: Example) -> None:
 
 
 REFUSED = {
-    "`detached`": "steps: [{id: a, flow: x, detached: true}]",
     "`await`": "steps: [{id: a, await: {}}]",
     "`emit`": "steps: [{id: a, component: /noop, emit: {}}]",
 }

@@ -81,6 +81,8 @@ CASES: list[GoldenCase] = [
     *_both("nightly"),
     *FOUR_STACKS,
     GoldenCase("four-stacks", "flow.yaml", "aws", "step-functions", form="cloudformation"),
+    *_both("orders"),
+    GoldenCase("orders", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("gpu-guard", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("hello", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("three-classes", "flow.yaml", "aws", "step-functions", form="cloudformation"),

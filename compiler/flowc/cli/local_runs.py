@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -55,6 +55,9 @@ class LocalSession(Protocol):
         trigger: Json = ...,
     ) -> Result:
         """Run the flow once."""
+
+    def wait_detached(self) -> Sequence[Result]:
+        """Wait for the runs that steps have started, and return how they ended."""
 
     def stop(self) -> None:
         """Stop every run: what runs ends soon, and ``run`` returns."""

@@ -110,10 +110,18 @@ def _run_once(running: LocalSession, value: Json, trigger: Json, request: RunReq
     say(f"run {result.run} {result.outcome.value}")
     if succeeded:
         _print(result.output)
-        return 0
-    _say_error(result)
-    _print(_ended(result))
-    return 1
+    else:
+        _say_error(result)
+        _print(_ended(result))
+    _say_detached(running)
+    return 0 if succeeded else 1
+
+
+def _say_detached(running: LocalSession) -> None:
+    """Say how the runs ended that steps have started: they are not this run's, but end with it."""
+    for result in running.wait_detached():
+        say(f"run {result.run} {result.outcome.value}")
+        _say_error(result)
 
 
 def _ended(result: Result) -> dict[str, Any]:
@@ -149,6 +157,7 @@ def _run_items(running: LocalSession, items: list[Json], request: RunRequest) ->
         if result.outcome.value != "succeeded":
             say(f"  item {index} {result.outcome.value}")
             _say_error(result)
+    _say_detached(running)
     seconds = time.monotonic() - started
     say(f"{succeeded} of {len(items)} succeeded, {seconds:.1f}s")
     return 0 if succeeded == len(items) else 1

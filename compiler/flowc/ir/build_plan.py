@@ -42,7 +42,7 @@ def build_plan(
     stack = placement.stack
     called = (cls for call in placement.calls.values() for cls in call.classes)
     used = {one.name: one for cls in called for one in stack.together(cls)}
-    classes = stack.classes if routes is not None else used
+    classes = {**stack.classes, **used} if routes is not None else used
     units = {
         unit.id: PlanUnit(unit.id, unit.kind, unit.scope, unit.steps, unit.after, unit.inner)
         for unit in layout.units.values()

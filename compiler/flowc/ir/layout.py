@@ -43,7 +43,8 @@ class Unit:
     ``time_bound``: most seconds that all attempts and waits take, None without a bound.
     ``needs``/``profile``: resources of its own container, None for a waiting one. ``locations``:
     how many of it run at once, if more than one. ``inner``: the steps of a pass in order, if this
-    one unit runs all passes of a ``while``.
+    one unit runs all passes of a ``while``. ``starts_runs``: it starts a run of a detached flow,
+    and does nothing else.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Unit:
     locations: At[int] | None = None
     classes: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
+    starts_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,9 @@ def _passes(
         return ()
     body = [inner for inner in program.scopes[path] if program.steps[inner].guard != ()]
     calls = [placement.calls[inner] for inner in body if inner in placement.calls]
-    if len(calls) < len(body) or any(call.in_container or call.heavy for call in calls):
+    if len(calls) < len(body):
+        return ()
+    if any(call.in_container or call.heavy or call.starts_runs for call in calls):
         return ()
     if seconds is not None and (_time_bound(calls) or 0.0) > seconds:
         return ()
@@ -338,6 +342,7 @@ def _call_unit(
         profile=own.profile if own else None,
         locations=calls[0].locations if calls[0].hosts > 1 else None,
         classes=tuple(dict.fromkeys(cls.name for call in calls for cls in call.classes)),
+        starts_runs=any(call.starts_runs for call in calls),
     )
 
 

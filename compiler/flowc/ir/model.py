@@ -17,18 +17,42 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.diagnostics import Span
-    from flowc.source.model import At, Needs, SourceCache, SourceRetry, SourceVariable
+    from flowc.source.model import (
+        At,
+        Needs,
+        SourceCache,
+        SourceFlow,
+        SourceRetry,
+        SourceVariable,
+    )
     from flowc_shim.contract.json_types import Json
     from flowc_shim.language import values as v
 
 
 @dataclass(frozen=True, slots=True)
+class Detached:
+    """A flow that a step starts runs of: not resolved here, but compiled by itself."""
+
+    flow: SourceFlow
+
+    @property
+    def variant(self) -> tuple[str, tuple[str, ...]]:
+        """Return what tells it from others: its file, and the variables that are given."""
+        given = (variable.name for variable in self.flow.variables if variable.given)
+        return self.flow.file, tuple(given)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """A component call; ``component`` is the path that the stack's routes resolve."""
+    """A component call; ``component`` is the path that the stack's routes resolve.
+
+    ``detached``: it calls no component, but starts a run of that flow.
+    """
 
     component: At[str]
     input: v.Value
     input_span: Span = field(compare=False)
+    detached: Detached | None = None
 
     def values(self) -> tuple[v.Value, ...]:
         """Return what is evaluated in the scope that the step stands in."""

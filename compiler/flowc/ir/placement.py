@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 IN_CONTAINER = frozenset({"python", "command", "container"})
 """Class types whose work is done in (or beside) the unit's own container."""
 
+RUNS = "runs"
+"""The class type of a step that starts runs of a flow; no stack has one."""
+
 HEAVY_CPU = 4.0
 """Cores above which a container is not started only to look whether it is needed."""
 
@@ -46,6 +49,11 @@ class PlacedCall:
     def in_container(self) -> bool:
         """Whether the step's own resource needs belong on the unit's container."""
         return any(cls.type in IN_CONTAINER for cls in self.classes)
+
+    @property
+    def starts_runs(self) -> bool:
+        """Whether it starts a run, for which its process needs rights that no other has."""
+        return any(cls.type == RUNS for cls in self.classes)
 
     @property
     def heavy(self) -> bool:

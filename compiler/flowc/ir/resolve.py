@@ -12,7 +12,13 @@ from flowc.ir.names import Names, report_inner, report_inside_condition
 from flowc.ir.references import rewrite, span_of, step_uses
 from flowc.ir.scopes import Around, Scope, enter, find_foreach, find_while, join
 from flowc.ir.step_data import data_of
-from flowc.ir.sub_flows import Inside, enter_sub_flow, is_sub_flow, refuse_secrets
+from flowc.ir.sub_flows import (
+    Inside,
+    enter_sub_flow,
+    is_sub_flow,
+    refuse_secrets,
+    starting_call,
+)
 from flowc.source.model import (
     At,
     SourceCall,
@@ -28,11 +34,7 @@ from flowc.source.text_spans import part_span
 from flowc_shim.contract.policies import OnError
 from flowc_shim.contract.scopes import FINALLY, ROOT, in_finally
 from flowc_shim.language import values as v
-from flowc_shim.language.expressions import (
-    ExpressionSyntaxError,
-    parse,
-    references,
-)
+from flowc_shim.language.expressions import ExpressionSyntaxError, parse, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -254,7 +256,10 @@ class _Resolver:
     def _body(self, source: SourceStep, path: str, scope: Scope) -> Call | Loop | While:
         body = source.body
         if isinstance(body, SourceCall):
-            return Call(body.component, self._value(body.input, scope, path), body.input_span)
+            value = self._value(body.input, scope, path)
+            if body.detached is None:
+                return Call(body.component, value, body.input_span)
+            return starting_call(body, body.detached, value, self.merged, self.diagnostics)
         if isinstance(body, SourceWhile):
             return While(
                 state=self._value(body.state, scope, path),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, codes
-from flowc.ir.model import SubFlow
+from flowc.ir.model import Call, Detached, SubFlow
 from flowc.ir.references import span_of
 from flowc.json_schema import mismatches
 from flowc.source.decode_sub_flow import INPUT, VARIABLES
@@ -19,7 +19,14 @@ from flowc.source.model import SourceLoop
 from flowc_shim.language import values as v
 
 if TYPE_CHECKING:
-    from flowc.source.model import SourceFlow, SourceStep, SourceSubFlow, SourceVariable
+    from flowc.source.model import (
+        SourceCall,
+        SourceFlow,
+        SourceStep,
+        SourceSubFlow,
+        SourceVariable,
+    )
+    from flowc_shim.contract.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +72,41 @@ def enter_sub_flow(
 
     Reports variables that are given and not declared, of another type, or declared in two ways.
     """
+    given = given_variables(sub, flow, diagnostics)
+    for variable in flow.variables:
+        if variable.name not in given:
+            _merge(variable, sub, merged, diagnostics)
+    return Inside(
+        path, SubFlow(flow.file, flow.input_schema, flow.output_schema, given), diagnostics
+    )
+
+
+def starting_call(
+    body: SourceCall,
+    sub: SourceSubFlow,
+    value: v.Value,
+    merged: dict[str, SourceVariable],
+    diagnostics: Diagnostics,
+) -> Call:
+    """Return the call that starts runs of a flow; without a component if that could not be read.
+
+    The flow's variables are its own: those that the step gives, any other as in every run of it.
+    """
+    refuse_secrets(value, merged, diagnostics)
+    if sub.flow is None:
+        return Call(replace(body.component, value=""), value, body.input_span)
+    given = given_variables(sub, sub.flow, diagnostics)
+    variables = [replace(one, given=one.name in given) for one in sub.flow.variables]
+    flow = replace(sub.flow, variables=tuple(variables))
+    return Call(body.component, value, body.input_span, Detached(flow))
+
+
+def given_variables(
+    sub: SourceSubFlow, flow: SourceFlow, diagnostics: Diagnostics
+) -> dict[str, Json]:
+    """Return the schemas of the variables that a step gives; reports those that do not fit."""
     declared = {variable.name: variable for variable in flow.variables}
-    given = {}
+    given: dict[str, Json] = {}
     for name, value in sub.variables:
         variable = declared.get(name.value)
         if variable is None:
@@ -88,12 +128,7 @@ def enter_sub_flow(
                 name.span,
                 secondary=[(variable.span, "declared here")],
             )
-    for name_, variable in declared.items():
-        if name_ not in given:
-            _merge(variable, sub, merged, diagnostics)
-    return Inside(
-        path, SubFlow(flow.file, flow.input_schema, flow.output_schema, given), diagnostics
-    )
+    return given
 
 
 def refuse_secrets(

@@ -47,14 +47,15 @@ def place(
     check_values: bool = True,
     has_all_routes: bool = True,
     stacks: Mapping[str, Stack] | None = None,
+    detached: Mapping[str, PlacedCall] | None = None,
 ) -> Placement | None:
     """Return ``program`` placed on ``stack``, or None if a step cannot be (reported).
 
     ``target``: None if it is not known yet; then nothing is refused that some target accepts.
     ``flow``: the name that ``bindings`` call the flow by. ``check_values``: the program is whole,
     so that what its inputs lack is lacking and not merely unresolved. ``stacks``: those of the
-    file, which bindings may name. The other parameters are
-    those of :class:`flowc.driver.Options`.
+    file, which bindings may name. ``detached``: the calls that start runs, by step path. The other
+    parameters are those of :class:`flowc.driver.Options`.
     """
     local = target is None or target == LOCAL
     rules = VariableRules(require_values, local, sole_flow)
@@ -71,6 +72,7 @@ def place(
         others=OtherStacks(stack, stacks or {}, diagnostics),
         local=local,
         check_values=check_values,
+        detached=detached or {},
         diagnostics=diagnostics,
     )
     calls, concurrency, complete = placing.steps()
@@ -113,6 +115,7 @@ class _Placing:
     others: OtherStacks
     local: bool
     check_values: bool
+    detached: Mapping[str, PlacedCall]
     diagnostics: Diagnostics
 
     def steps(self) -> tuple[dict[str, PlacedCall], dict[str, int], bool]:
@@ -125,11 +128,17 @@ class _Placing:
                 concurrency[path] = self.fixed.concurrency(step.body, step.span)
             if not isinstance(step.body, Call):
                 continue
-            call = self._call(step, step.body)
+            call = self._placed(step, step.body)
             complete = complete and call is not None
             if call is not None:
                 calls[path] = call
         return calls, concurrency, complete
+
+    def _placed(self, step: Step, body: Call) -> PlacedCall | None:
+        call = self._call(step, body) if body.detached is None else self.detached.get(step.path)
+        if call is not None and self.check_values:
+            check_input(step, body, call, self.schemas, self.diagnostics)
+        return call
 
     def _call(self, step: Step, body: Call) -> PlacedCall | None:
         bound = self.bound.get(step.path, _UNBOUND)
@@ -169,6 +178,4 @@ class _Placing:
         check_locations(step, call, self.diagnostics)
         if not self.local:
             check_preemptible(step, call, self.diagnostics)
-        if self.check_values:
-            check_input(step, body, call, self.schemas, self.diagnostics)
         return call

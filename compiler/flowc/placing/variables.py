@@ -81,6 +81,9 @@ def resolve_variables(
     needed = _needed_names(program)
     resolved = Resolved()
     for variable in variables:
+        if variable.given:
+            resolved.plan.append(PlanVariable(variable.name, given=True))
+            continue
         given = next((source for source in sources if variable.name in source.values), None)
         found = _Found(variable, given, variable.name in needed, program.implicit_defaults)
         resolved.plan.append(found.resolve(sets, rules, resolved, diagnostics))

@@ -1,11 +1,14 @@
-"""A step that is another flow: a loop of one item, which is that flow's input and variables."""
+"""A step that is another flow: a loop of one item, which is that flow's input and variables.
+
+A detached one is a call instead, whose input is the same, and which starts a run of that flow.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
-from flowc.source.model import At, SourceLoop, SourceSubFlow
+from flowc.source.model import At, SourceCall, SourceLoop, SourceSubFlow
 from flowc_shim.language import values as v
 
 if TYPE_CHECKING:
@@ -19,24 +22,20 @@ _OTHER_KINDS = ("component", "foreach", "while", "steps", "output")
 _OF_ITS_STEPS = ("timeout", "retry", "cache", "resources")
 
 
-def decode_sub_flow(step: Fields, ctx: FlowDecoding) -> SourceLoop | None:
+def decode_sub_flow(step: Fields, ctx: FlowDecoding) -> SourceLoop | SourceCall | None:
     """Return a step with `flow`; its steps come from that file (:mod:`flowc.source.link_flows`)."""
     file = step.located("flow")
     _refuse_keys(step)
     given = ctx.field_value(step, INPUT, v.ObjectValue(()))
     variables = _variables(step, ctx)
-    if step.flag("detached"):
-        step.report(
-            codes.NOT_BUILT_YET,
-            "`detached` (a run of its own) is not built yet",
-            step.key_at("detached"),
-            "leave it away: the step waits for the flow",
-        )
+    detached = step.flag("detached")
     if file is None:
         return None
     at = step.value_at(INPUT) if step.has(INPUT) else file.span
     members = v.ObjectValue(tuple((name.value, value) for name, value in variables))
     item = v.ObjectValue(((INPUT, given), (VARIABLES, members)), at)
+    if detached:
+        return SourceCall(file, item, at, SourceSubFlow(file, variables))
     return SourceLoop(
         steps=(),
         output=v.NULL,

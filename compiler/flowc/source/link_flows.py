@@ -1,23 +1,26 @@
 """Sub-flows: every step with `flow` gets the steps and the output of that file.
 
 So a flow's program, and with it the digest of its plan, holds all that it runs: what is deployed
-later changes no run that is under way.
+later changes no run that is under way. A detached flow stays a flow of its own, and is read here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
-from flowc.source.model import SourceFlow, SourceLoop, SourceStep, SourceWhile
+from flowc.source.model import SourceCall, SourceFlow, SourceLoop, SourceStep
 
 if TYPE_CHECKING:
     from flowc.source.model import SourceSubFlow
 
 Load = Callable[[str, Span], "SourceFlow | None"]
 """Returns the flow at a path, relative to the file of the place; None if it was reported."""
+
+_OR_DETACHED = "; or start a run of its own with `detached: true`"
 
 
 def link_flows(flow: SourceFlow, load: Load, diagnostics: Diagnostics) -> SourceFlow:
@@ -51,11 +54,17 @@ class _Linker:
             body = replace(
                 body, steps=flow.steps, output=flow.output, flow=replace(body.flow, flow=flow)
             )
-        elif isinstance(body, (SourceLoop, SourceWhile)):
+        elif isinstance(body, SourceCall):
+            if body.detached is not None:
+                flow = self._flow(body.detached, chain, detached=True)
+                body = replace(body, detached=replace(body.detached, flow=flow))
+        else:
             body = replace(body, steps=tuple(self._step(inner, chain) for inner in body.steps))
         return replace(step, body=body)
 
-    def _flow(self, sub: SourceSubFlow, chain: tuple[str, ...]) -> SourceFlow | None:
+    def _flow(
+        self, sub: SourceSubFlow, chain: tuple[str, ...], *, detached: bool = False
+    ) -> SourceFlow | None:
         flow = self.load(sub.file.value, sub.file.span)
         if flow is None:
             return None
@@ -68,10 +77,11 @@ class _Linker:
                 hint="use `while` for what is done again and again",
             )
             return None
-        if not self._can_be_one(flow, sub):
+        if not detached and not self._can_be_one(flow, sub):
             return None
         if flow.file not in self.known:
-            self.known[flow.file] = self.linked(flow, chain)
+            named = replace(flow, name=flow.name or PurePosixPath(flow.file).stem)
+            self.known[flow.file] = self.linked(named, chain)
         return self.known[flow.file]
 
     def _can_be_one(self, flow: SourceFlow, sub: SourceSubFlow) -> bool:
@@ -79,11 +89,12 @@ class _Linker:
         if not flow.facts.unconsumed_steps_run:
             why, hint = "it is a Stepflow file", "give it `schema: flowc/v1`"
         elif flow.finally_steps:
-            why, hint = "it has `finally`", "write `finally` in the outermost flow"
+            why, hint = "it has `finally`", "write `finally` in the outermost flow" + _OR_DETACHED
         elif flow.timeout is not None:
-            why, hint = "it has a `timeout` of its own", "give its steps a `timeout`"
+            why, hint = "it has a `timeout` of its own", "give its steps a `timeout`" + _OR_DETACHED
         elif flow.fail_fast:
-            why, hint = "it says `failFast`", "`failure` is the outermost flow's to say"
+            why = "it says `failFast`"
+            hint = "`failure` is the outermost flow's to say" + _OR_DETACHED
         if why is None:
             return True
         self.diagnostics.report(
@@ -95,6 +106,8 @@ class _Linker:
 
 def _has_sub_flow(step: SourceStep) -> bool:
     body = step.body
+    if isinstance(body, SourceCall):
+        return body.detached is not None
     if isinstance(body, SourceLoop) and body.flow is not None:
         return True
-    return isinstance(body, (SourceLoop, SourceWhile)) and any(map(_has_sub_flow, body.steps))
+    return any(map(_has_sub_flow, body.steps))

@@ -81,7 +81,10 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class SourceVariable:
-    """A declared variable: its JSON Schema and flowc's and Stepflow's keywords in it."""
+    """A declared variable: its JSON Schema and flowc's and Stepflow's keywords in it.
+
+    ``given``: whoever starts a run gives its value.
+    """
 
     name: str
     schema: Json
@@ -91,6 +94,7 @@ class SourceVariable:
     default: Json = None
     is_secret: bool = False
     env_var: str | None = None
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,16 @@ class SourceCache:
 
 @dataclass(frozen=True, slots=True)
 class SourceCall:
-    """A component call: ``component`` path and ``input``."""
+    """A component call: ``component`` path and ``input``.
+
+    ``detached``: it calls no component, but starts a run of this flow: its ``input`` is
+    ``{input, variables}``, its ``component`` the flow's file.
+    """
 
     component: At[str]
     input: v.Value
     input_span: Span
+    detached: SourceSubFlow | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,9 @@ class CallHost(Protocol):
         ``{"outcome": "failed", "error": {code, message}}`` or ``{"outcome": "skipped"}``.
         """
 
+    def start_run(self, flow: str, given: Json) -> str:
+        """Start a run of a detached flow with ``{input, variables}``, once; return its name."""
+
     def bring_in(self, value: Json, folder: Path, seen_at: str) -> Json:
         """Copy the files that ``value`` refers to into ``folder``; raises FlowError.
 

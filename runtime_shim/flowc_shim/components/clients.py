@@ -89,10 +89,17 @@ def _open_container(name: str, config: Config, working_directory: str) -> Compon
     return ContainerClient(name, config, working_directory)
 
 
+def _open_runs(name: str, config: Config, working_directory: str) -> ComponentClient:
+    from flowc_shim.components.runs import RunsClient
+
+    return RunsClient(name, config)
+
+
 _OPENERS: dict[str, Callable[[str, Config, str], ComponentClient]] = {
     "builtin": _open_builtin,
     "mock": _open_mock,
     "python": _open_python,
     "command": _open_command,
     "container": _open_container,
+    "runs": _open_runs,
 }

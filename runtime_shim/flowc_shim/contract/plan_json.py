@@ -221,8 +221,9 @@ def variable_to_json(variable: PlanVariable) -> dict[str, Any]:
     for key in ("secret", "env"):
         if getattr(variable, key) is not None:
             out[key] = getattr(variable, key)
-    if variable.is_secret:
-        out["is_secret"] = True
+    for key in ("is_secret", "given"):
+        if getattr(variable, key):
+            out[key] = True
     return out
 
 
@@ -237,4 +238,5 @@ def variable_from_json(raw: dict[str, Any]) -> PlanVariable:
         secret=raw.get("secret"),
         env=raw.get("env"),
         is_secret=raw.get("is_secret", False),
+        given=raw.get("given", False),
     )

@@ -164,7 +164,7 @@ class PlanUnit:
 class PlanVariable:
     """Where a variable gets its value: ``value`` if given, or secret, environment, default.
 
-    ``has_value``/``has_default`` tell null from absent.
+    ``has_value``/``has_default`` tell null from absent. ``given``: with the start of the run.
     """
 
     name: str
@@ -175,3 +175,4 @@ class PlanVariable:
     secret: str | None = None
     env: str | None = None
     is_secret: bool = False
+    given: bool = False

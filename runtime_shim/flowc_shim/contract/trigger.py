@@ -8,6 +8,7 @@ a run that somebody started by hand):
 | ``scheduledTime`` | when the run was due: RFC 3339, with any offset |
 | ``timezone`` | the IANA zone of the schedule; ``UTC`` without it |
 | ``signal``, ``run`` | the signal, or the run, that started this one |
+| ``origin`` | ``{run, name}``: the key of the run that started this one, and this one's name |
 | ``input`` | the run's input in place of its own: a value with ``$trigger``, ``$literal`` |
 | ``schedule`` | the schedule's name, unique in the store: one run is admitted per scheduled time |
 
@@ -41,16 +42,30 @@ KEYS = ("scheduledTime", "date", "signal", "run")
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The run that started another: its key, and the other's name."""
+
+    run: str
+    name: str
+
+    def to_json(self) -> dict[str, Json]:
+        """Return it as triggers have it."""
+        return {"run": self.run, "name": self.name}
+
+
+@dataclass(frozen=True, slots=True)
 class Trigger:
     """A trigger as flows see it (``value``), and the input that it gives, if it gives one.
 
     ``schedule``: which one fired, empty if none did or if its runs need not be told apart.
+    ``origin``: where the run that started this one wrote what it is started with.
     """
 
     value: dict[str, Json]
     input: Json = None
     gives_input: bool = False
     schedule: str = ""
+    origin: Origin | None = None
 
 
 def schedule_trigger(
@@ -85,9 +100,17 @@ def read_trigger(raw: Json) -> Trigger | None:
         "run": raw.get("run"),
     }
     schedule = str(raw.get("schedule") or "")
+    if "origin" in raw:
+        return Trigger(value, origin=_origin(raw["origin"]))
     if "input" not in raw:
         return Trigger(value, schedule=schedule)
     return Trigger(value, _input(raw["input"], value), gives_input=True, schedule=schedule)
+
+
+def _origin(raw: Json) -> Origin:
+    if not isinstance(raw, dict) or not raw.get("run") or not raw.get("name"):
+        raise _broken("its `origin` is not a run and a name")
+    return Origin(str(raw["run"]), str(raw["name"]))
 
 
 def _due(text: Json, zone: Json) -> datetime | None:

@@ -15,9 +15,11 @@ from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.language.references import step_uses
 from flowc_shim.runner.admission import admit
 from flowc_shim.runner.deadline import end_in_time, flag_timeout, is_timeout
+from flowc_shim.runner.plans import publish_plan
 from flowc_shim.runner.records import EndRecord
 from flowc_shim.runner.runtime import RunScope, Runtime
 from flowc_shim.runner.settle import STOPPED_STATUSES, settle
+from flowc_shim.runner.starts import given_to
 from flowc_shim.schemas import SchemaMismatch, check_instance
 
 if TYPE_CHECKING:
@@ -167,10 +169,19 @@ def begin_run(
         header = {**header, "scheduled": due}
     if by is not None and not admit(runtime, by, header or {}):
         return
+    variables: dict[str, Json] | None = None
     if by is not None and by.gives_input:
         value = by.input
+    elif by is not None and by.origin is not None:
+        try:
+            given = given_to(runtime, by.origin)
+        except FlowError as failure:
+            _refuse(runtime, failure.info)
+            return
+        value, variables = given["input"], given["variables"]
+        publish_plan(runtime.journal.store, runtime.plan)
     seen = None if by is None else by.value
-    value = runtime.journal.begin(value, header, seen, started)
+    value = runtime.journal.begin(value, header, seen, started, variables)
     problem = input_problem(runtime, value)
     if problem is not None:
         _refuse(runtime, problem)

@@ -58,6 +58,12 @@ class Host:
         """Store the files of ``folder`` that ``output`` refers to."""
         return self._runtime.artifacts.take_out(output, folder)
 
+    def start_run(self, flow: str, given: Json) -> str:
+        """Start the one run that this step starts; return its name."""
+        from flowc_shim.runner.starts import start_run
+
+        return start_run(self._runtime, flow, self._key, given)
+
     def run_flow(
         self, flow: Json, inputs: list[Json], max_concurrency: int | None, overrides: Json = None
     ) -> list[Json]:

@@ -99,12 +99,16 @@ class Journal:
         header: dict[str, Json] | None = None,
         trigger: Json = None,
         started: float | None = None,
+        variables: dict[str, Json] | None = None,
     ) -> Json:
         """Put the run's input in if absent; returns the input that the run has.
 
         ``trigger``: what started it. ``started``: when, in seconds since the epoch; now without it.
+        ``variables``: those that are given with the start.
         """
         row = {**self._pack(value), "trigger": trigger, "started": started or time.time()}
+        if variables:
+            row["variables"] = self._pack(variables)
         row = self._decide(keys.input_key(self.run), row)
         if header is not None:
             self.write_header(header)
@@ -149,6 +153,22 @@ class Journal:
             return self._beginning().get("started")
         except KeyError:
             return None
+
+    def variables(self) -> dict[str, Json]:
+        """Return the variables that came with the start; raises KeyError if there was none."""
+        row = self._beginning().get("variables")
+        return {} if row is None else self._unpack(row)
+
+    # runs that this one starts
+
+    def commit_start(self, name: str, flow: str, given: Json) -> None:
+        """Write down once what the run of ``flow`` called ``name`` is started with."""
+        self._decide(keys.start_key(self.run, name), {"flow": flow, **self._pack(given)})
+
+    def start(self, name: str) -> Json:
+        """Return what the run called ``name`` is started with, None if it is not."""
+        row = self._read(keys.start_key(self.run, name))
+        return None if row is None else self._unpack(row)
 
     def _beginning(self) -> dict[str, Json]:
         if not self._start:

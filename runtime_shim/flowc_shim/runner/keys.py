@@ -123,6 +123,11 @@ def failed_item_key(run: str, loop: str, indices: Indices, number: int) -> str:
     return f"{run_prefix(run)}/failed-items/{_part(loop)}/{_scope(indices)}/{number}"
 
 
+def start_key(run: str, name: str) -> str:
+    """Return the key of what ``run`` starts the run called ``name`` with."""
+    return f"{run_prefix(run)}/starts/{_part(name)}"
+
+
 def alias_key(name: str, run: str) -> str:
     """Return the key under which people find a run by the engine's name for it.
 

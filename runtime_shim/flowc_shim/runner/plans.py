@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.plan import Plan
+from flowc_shim.stores.commit import land
 
 if TYPE_CHECKING:
     from flowc_shim.stores.api import StateStore
@@ -28,6 +29,12 @@ _UNREADABLE = (
 def plan_key(digest: str) -> str:
     """Return the key of a plan in the state store."""
     return f"plans/{digest}"
+
+
+def publish_plan(store: StateStore, plan: Plan) -> None:
+    """Put the plan where a later sweeper, and people, find it when its release is gone."""
+    if store.read(plan_key(plan.digest)) is None:
+        land(store, plan_key(plan.digest), json.dumps(plan.to_json()).encode())
 
 
 def parse_plan(body: bytes, digest: str | None) -> Plan:

@@ -44,7 +44,8 @@ class Runtime:
     ``turn_seconds``: after this a unit that runs many passes hands back between two of them.
     ``deployment``: ``<target>/<name>`` of what the run is of, empty if it is of none.
     ``artifact_store``: URL and options of where files are kept; without a URL there is none.
-    ``shares_blobs``: components put their blobs through one service for all runs.
+    ``shares_blobs``: components put their blobs through one service for all runs. ``starts``: how
+    runs of detached flows are started, as JSON (:mod:`flowc_shim.runner.starts`).
     """
 
     plan: Plan
@@ -57,6 +58,7 @@ class Runtime:
     cancelled: threading.Event = field(default_factory=threading.Event)
     shares_blobs: bool = False
     turn_seconds: float | None = None
+    starts: str = ""
     artifact_store: tuple[str | None, Mapping[str, str]] = (None, {})
     _loops: dict[tuple[str, Indices], LoopRecord] = field(default_factory=dict)
     _states: dict[tuple[str, Indices], PassState] = field(default_factory=dict)
@@ -184,6 +186,8 @@ class RunScope:
         flow = flow_around(self._runtime.plan, self._scope)
         if flow is not None and name in flow[1].variables:
             return self.item(flow[0])["variables"][name]
+        if self._runtime.variables.is_given(name):
+            return self._runtime.journal.variables()[name]
         return self._runtime.variables.value(name)
 
     def step(self, path: str) -> Json:

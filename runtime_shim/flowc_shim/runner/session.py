@@ -40,6 +40,9 @@ RUN_NAME = "FLOWC_RUN_NAME"
 DEPLOYMENT = "FLOWC_DEPLOYMENT"
 """``<target>/<name>`` of what the run is of."""
 
+STARTS = "FLOWC_STARTS"
+"""JSON: how runs of detached flows are started (:mod:`flowc_shim.runner.starts`)."""
+
 VARIABLES = "FLOWC_VARIABLES"
 HOLD_WAITS = "FLOWC_HOLD_WAITS"
 TURN_SECONDS = "FLOWC_TURN_SECONDS"
@@ -107,4 +110,5 @@ def make_runtime(
         artifact_store=artifact_store_of(env),
         shares_blobs=URL in env,
         turn_seconds=float(env[TURN_SECONDS]) if TURN_SECONDS in env else None,
+        starts=env.get(STARTS, ""),
     )

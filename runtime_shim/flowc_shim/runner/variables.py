@@ -39,6 +39,10 @@ class Variables:
         self._environ = os.environ if environ is None else environ
         self._texts: list[str] | None = None
 
+    def is_given(self, name: str) -> bool:
+        """Whether the start of the run gives the value of ``name``."""
+        return name in self._declared and self._declared[name].given
+
     def value(self, name: str) -> Json:
         """Return the value of ``name``; raises KeyError if it has none."""
         if name in self._overrides:

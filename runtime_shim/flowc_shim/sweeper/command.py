@@ -7,11 +7,11 @@ import os
 import sys
 
 from flowc_shim.contract.verdict import ExitCode
-from flowc_shim.runner.plans import PlanProblem, load_plan
+from flowc_shim.runner.plans import PlanProblem, load_plan, publish_plan
 from flowc_shim.runner.session import DEPLOYMENT, PLAN, open_store_of
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.sweeper.api import EngineUnavailable
-from flowc_shim.sweeper.sweep import RETENTION, publish_plan, sweep
+from flowc_shim.sweeper.sweep import RETENTION, sweep
 
 FAILED = 1
 

@@ -1,4 +1,4 @@
-"""Asks the Kubernetes API about Workflows, from inside the cluster, with the pod's own account."""
+"""Asks the Kubernetes API about Workflows, and for one, with the pod's own account."""
 
 from __future__ import annotations
 
@@ -48,10 +48,17 @@ class Kubernetes:
 
     def _get(self, name: str) -> Any:
         """Return the Workflow called ``name``, None if there is none; raises EngineUnavailable."""
-        if not name:
-            return None
-        request = urllib.request.Request(f"{self._root}/{quote(name)}")  # noqa: S310 (the API)
+        return self._ask(f"{self._root}/{quote(name)}", None, but=404) if name else None
+
+    def create(self, workflow: dict[str, Json]) -> None:
+        """Create a Workflow, unless its name is taken; raises EngineUnavailable."""
+        self._ask(self._root, json.dumps(workflow).encode(), but=409)
+
+    def _ask(self, url: str, body: bytes | None, *, but: int) -> Any:
+        """Return the API's answer, None if its code is ``but``; raises EngineUnavailable."""
+        request = urllib.request.Request(url, body)  # noqa: S310 (the API)
         request.add_header("Accept", "application/json")
+        request.add_header("Content-Type", "application/json")
         try:
             request.add_header("Authorization", f"Bearer {self._token.read_text().strip()}")
             with urllib.request.urlopen(  # noqa: S310 (the API)
@@ -59,7 +66,7 @@ class Kubernetes:
             ) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
-            if error.code == 404:
+            if error.code == but:
                 return None
             raise EngineUnavailable(f"the Kubernetes API answers {error.code}") from error
         except (OSError, ValueError) as error:

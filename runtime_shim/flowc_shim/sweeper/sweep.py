@@ -23,14 +23,12 @@ from flowc_shim.runner.plans import PlanProblem, plan_key
 from flowc_shim.runner.session import RUN_NAME, open_session
 from flowc_shim.runner.settle import STOPPED_STATUSES
 from flowc_shim.stores.api import StoreUnavailable
-from flowc_shim.stores.commit import land
 from flowc_shim.sweeper.api import Engine, EngineEnd, EngineUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flowc_shim.contract.json_types import Json
-    from flowc_shim.contract.plan import Plan
     from flowc_shim.stores.api import StateStore
 
 RETENTION = 30 * 86400.0
@@ -64,11 +62,6 @@ class Swept:
             "ended": self.ended, "closed": self.closed, "going_on": self.going_on,
             "forgotten": self.forgotten, "failed": self.failed,
         }  # fmt: skip
-
-
-def publish_plan(store: StateStore, plan: Plan) -> None:
-    """Put the plan where a later sweeper, and people, find it when its release is gone."""
-    land(store, plan_key(plan.digest), json.dumps(plan.to_json()).encode())
 
 
 def sweep(

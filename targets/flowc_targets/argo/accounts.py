@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc.deploy.provider import Permission
-from flowc_targets.argo.identity import base_name, metadata, namespace_in, sweeper_name
+from flowc_targets.argo.identity import (
+    base_name,
+    metadata,
+    namespace_in,
+    starter_name,
+    sweeper_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +46,10 @@ FIND_RUNS = Rule(
     ARGO, "workflows", ("get", "list"),
     "the sweeper asks whether a run that has no end in the store goes on",
 )  # fmt: skip
+START_RUNS = Rule(
+    ARGO, "workflows", ("create",),
+    "steps start runs of detached flows; their pods run no component",
+)  # fmt: skip
 
 
 def account(compilation: Compilation, name: str, rules: Sequence[Rule]) -> list[Document]:
@@ -66,6 +76,8 @@ def permissions(compilation: Compilation) -> tuple[Permission, ...]:
         (base_name(compilation), [REPORT_RESULTS]),
         (sweeper_name(compilation), [REPORT_RESULTS, FIND_RUNS]),
     ]
+    if len(compilation.family) > 1:
+        accounts.append((starter_name(compilation), [REPORT_RESULTS, START_RUNS]))
     return tuple(
         Permission(
             f"ServiceAccount {name}",

@@ -13,6 +13,7 @@ from flowc_targets.argo import limits
 from flowc_targets.argo.dags import build_dags
 from flowc_targets.argo.manifests import packed_plan, workflow_template
 from flowc_targets.argo.passes import nesting
+from flowc_targets.argo.release import Release
 from flowc_targets.argo.sizes import deepest, least_status_bytes, loop_nodes, template_bytes
 
 if TYPE_CHECKING:
@@ -30,12 +31,13 @@ def check_sizes(compilation: Compilation, diagnostics: Diagnostics) -> None:
     depth = deepest(layout)
     if depth >= limits.DEPTH:
         _report_depth(layout, depth, at, diagnostics)
-    dags = build_dags(layout)
+    release = Release(compilation)
+    dags = build_dags(layout, release.starts(compilation))
     most = max(len(template["dag"]["tasks"]) for template in dags.templates)
     if most > limits.TASKS_PER_DAG:
         message = f"{most} segments in one DAG; {limits.TASKS_PER_DAG} is the most"
         _report(diagnostics, message, at, _fewer_units(layout))
-    size = template_bytes(workflow_template(compilation, dags))
+    size = template_bytes(workflow_template(compilation, dags, release))
     if size > limits.TEMPLATE_BYTES:
         message = (
             f"the WorkflowTemplate of {len(layout.units)} units would take {_kib(size)}; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.scopes import ROOT, in_finally, is_outermost
@@ -32,7 +32,7 @@ from flowc_targets.argo.passes import (
 from flowc_targets.argo.tasks import SCOPE, Document, dag, scope_argument, task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowc.ir.layout import Layout, LoopFacts, Unit, WhileFacts
 
@@ -53,9 +53,13 @@ SHOWN_STEPS = 20
 
 @dataclass(slots=True)
 class Dags:
-    """The DAG templates of a flow, and the classes of pods that they use, in order of use."""
+    """The DAG templates of a flow, and the classes of pods that they use, in order of use.
+
+    ``starts``: how steps start runs, by step path.
+    """
 
     layout: Layout
+    starts: Mapping[str, str]
     templates: list[Document] = field(default_factory=list)
     leaves: dict[LeafClass, None] = field(default_factory=dict)
     template_names: dict[str, str] = field(default_factory=dict)
@@ -66,9 +70,9 @@ class Dags:
         return leaf.name
 
 
-def build_dags(layout: Layout) -> Dags:
+def build_dags(layout: Layout, starts: Mapping[str, str]) -> Dags:
     """Return all DAG templates, each before those that it calls."""
-    dags = Dags(layout)
+    dags = Dags(layout, starts)
     segments = {scope: segments_of(cells_of(layout, scope)) for scope in layout.scopes}
     ids = [EXIT, *(_scope_id(layout, scope) for scope in layout.scopes if is_outermost(scope))]
     for loop in layout.loops:
@@ -185,6 +189,7 @@ def _unit_tasks(dags: Dags, unit: Unit, run: Run, before: list[Run]) -> list[Doc
     arguments = [*_unit_arguments(unit), *_settle_arguments(settles)]
     if run.ask is None:
         leaf = unit_class(unit, settles=len(settles), first=first, scoped=scoped)
+        leaf = replace(leaf, starts=dags.starts.get(unit.id, ""))
         return [task(run.task, dags.leaf(leaf), depends, arguments)]
     asking = light_class("ask", settles=len(settles), first=first, scoped=scoped)
     leaf = unit_class(unit, settles=0, first=False, scoped=scoped)

@@ -60,6 +60,9 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "triggers": lowered("a CronWorkflow each; its time is given to the shim as a parameter"),
     "artifacts": lowered("the pod copies files in and out; between steps go references"),
     "sub-flows": lowered("templates of the same object, one more level of nesting"),
-    "detached": refused("not built yet"),
+    "detached": lowered(
+        "a Workflow of a template of its own, which the release has beside the flow's; a pod with "
+        "an account that may do that creates it"
+    ),
     "waits": refused("not built yet"),
 }

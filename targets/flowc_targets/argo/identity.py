@@ -15,7 +15,10 @@ ROLE = "flowc.dev/role"
 """A label: what a CronWorkflow of flowc is for, ``schedule`` or ``sweeper``."""
 
 PLAN = "flowc.dev/plan"
-"""A label: how the digest of the plan begins that an object is of."""
+"""A label: how the digest of the plan begins that an object is of; it names a release."""
+
+NAME = "app.kubernetes.io/name"
+"""A label: the deployment that an object, a Workflow or a pod is of."""
 
 Document = dict[str, Any]
 
@@ -28,6 +31,11 @@ def base_name(compilation: Compilation) -> str:
 def sweeper_name(compilation: Compilation) -> str:
     """Return the name of the flow's sweeper and of its account."""
     return object_name(f"{base_name(compilation)}-sweeper", OBJECT_NAME)
+
+
+def starter_name(compilation: Compilation) -> str:
+    """Return the name of the account of pods that start runs."""
+    return object_name(f"{base_name(compilation)}-starter", OBJECT_NAME)
 
 
 def plan_name(compilation: Compilation) -> str:
@@ -44,7 +52,7 @@ def labels_of(compilation: Compilation) -> dict[str, str]:
     """Return the labels of all objects, and of the Workflows and pods made from them."""
     labels = {
         "app.kubernetes.io/managed-by": "flowc",
-        "app.kubernetes.io/name": base_name(compilation),
+        NAME: base_name(compilation),
         "flowc.dev/flow": label_value(compilation.program.name),
         "flowc.dev/project": label_value(compilation.placement.project),
         "flowc.dev/branch": label_value(compilation.placement.branch),

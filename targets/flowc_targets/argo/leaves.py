@@ -39,7 +39,8 @@ class LeafClass:
     ``kind``: ``run`` (a unit), ``open`` (a unit whose verdict has a count), ``ask`` (a guard),
     ``settle``, ``conclude`` or ``finish``. ``settles``: units that it settles. ``first``: it may be
     the first to put the run's input into the store. ``scoped``: it runs inside a loop. ``listed``:
-    its steps are an argument, because the unit's id does not say them.
+    its steps are an argument, because the unit's id does not say them. ``starts``: how it starts a
+    run, as its shim reads it.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class LeafClass:
     unit: Unit | None = field(default=None, compare=False)
     """Some unit of the class, for its resources; None for a waiting container."""
     needs: str = ""
+    starts: str = ""
 
     @property
     def name(self) -> str:
@@ -63,6 +65,8 @@ class LeafClass:
         words += [str(self.settles)] if self.settles else []
         words += ["chain"] if self.listed else []
         special = [self.retry, self.deadline, self.needs]
+        special += [self.starts] if self.starts else []
+        words += ["start"] if self.starts else []
         if special != [_LIGHT_RETRY, None, ""]:
             words.append(hashlib.sha256(json.dumps(special).encode()).hexdigest()[:6])
         return "-".join(words)
@@ -157,6 +161,8 @@ def leaf_template(leaf: LeafClass, settings: PodSettings) -> Document:
         verdict_path=VERDICT_PATH if verdict is not None else None,
         needs=leaf.unit.needs if leaf.unit else None,
     )
+    if leaf.starts:
+        template["container"]["env"].append({"name": "FLOWC_STARTS", "value": leaf.starts})
     return template
 
 

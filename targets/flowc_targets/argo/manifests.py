@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.language.canonical import canonical
 from flowc_targets._shared.yaml_emitter import emit, emit_documents
-from flowc_targets.argo.accounts import REPORT_RESULTS, account
+from flowc_targets.argo.accounts import REPORT_RESULTS, START_RUNS, account
 from flowc_targets.argo.classes.manifests import class_files
 from flowc_targets.argo.dags import ENTRY, Dags, build_dags
 from flowc_targets.argo.exit_handler import add_exit_handler
-from flowc_targets.argo.identity import PLAN, base_name, labels_of, metadata, plan_name
+from flowc_targets.argo.identity import PLAN, base_name, labels_of, metadata, starter_name
 from flowc_targets.argo.leaves import leaf_template
 from flowc_targets.argo.limits import PLAN_READABLE_BYTES, RUN_GRACE_SECONDS
 from flowc_targets.argo.pods import (
@@ -23,11 +23,14 @@ from flowc_targets.argo.pods import (
     store_parameters,
     volumes,
 )
+from flowc_targets.argo.release import Release
 from flowc_targets.argo.schedules import schedules, sweeper
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
     from flowc_shim.contract.plan import Plan
+    from flowc_targets.argo.leaves import LeafClass
+    from flowc_targets.argo.pods import PodSettings
 
 Document = dict[str, Any]
 
@@ -46,11 +49,17 @@ def manifests(compilation: Compilation) -> dict[str, str]:
 
 def documents(compilation: Compilation) -> dict[str, list[Document]]:
     """Return file name → manifests, in the order in which they can be applied."""
+    release = Release(compilation)
+    templates = [
+        workflow_template(one, build_dags(one.layout, release.starts(one)), release)
+        for one in compilation.family
+    ]
     found = {
         **class_files(compilation),
         "rbac.yaml": rbac(compilation),
-        "plan.yaml": [plan_config_map(compilation)],
-        "workflow-template.yaml": [workflow_template(compilation, build_dags(compilation.layout))],
+        "plan.yaml": [plan_config_map(one, release) for one in compilation.family],
+        "detached.yaml": templates[1:],
+        "workflow-template.yaml": templates[:1],
         "schedules.yaml": schedules(compilation),
         "sweeper.yaml": sweeper(compilation),
     }
@@ -62,8 +71,8 @@ def _kept_seconds(compilation: Compilation) -> int:
     return KEPT_SECONDS if retention is None else min(KEPT_SECONDS, round(retention))
 
 
-def workflow_template(compilation: Compilation, dags: Dags) -> Document:
-    """Return the WorkflowTemplate.
+def workflow_template(compilation: Compilation, dags: Dags, release: Release) -> Document:
+    """Return the WorkflowTemplate of a flow, or of a detached one of its release.
 
     The exit handler ends the run: if the entrypoint succeeded and it fails, the Workflow fails
     (``operateWorkflow``: "if main workflow succeeded, but the exit node was unsuccessful"), so that
@@ -73,12 +82,13 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
     exit_handler = add_exit_handler(dags)
     leaves = list(dags.leaves)
     labels = labels_of(compilation)
-    version = {**labels, PLAN: compilation.plan.digest[:8]}
+    version = {**labels, PLAN: release.digest[:8]}
+    own = "" if compilation is release.root else release.digest
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "WorkflowTemplate",
         "metadata": {
-            **metadata(compilation, base_name(compilation)),
+            **metadata(compilation, release.template(compilation), plan=own),
             "annotations": _annotations(compilation),
         },
         "spec": {
@@ -91,10 +101,21 @@ def workflow_template(compilation: Compilation, dags: Dags) -> Document:
             "workflowMetadata": {"labels": version},
             "podMetadata": {"labels": version},
             "ttlStrategy": {"secondsAfterCompletion": _kept_seconds(compilation)},
-            "volumes": volumes(plan_name(compilation)),
-            "templates": [*dags.templates, *(leaf_template(leaf, settings) for leaf in leaves)],
+            "volumes": volumes(release.plan(compilation)),
+            "templates": [
+                *dags.templates,
+                *(_leaf(leaf, settings, compilation) for leaf in leaves),
+            ],
         },
     }
+
+
+def _leaf(leaf: LeafClass, settings: PodSettings, compilation: Compilation) -> Document:
+    """Return a leaf template; pods that start runs have an account of their own."""
+    template = leaf_template(leaf, settings)
+    if leaf.starts:
+        template["serviceAccountName"] = starter_name(compilation)
+    return template
 
 
 def _deadline(plan: Plan) -> Document:
@@ -120,12 +141,12 @@ def _parameters(compilation: Compilation) -> list[Document]:
     return parameters + store_parameters(compilation)
 
 
-def plan_config_map(compilation: Compilation) -> Document:
+def plan_config_map(compilation: Compilation, release: Release) -> Document:
     """Return the immutable ConfigMap that holds the plan."""
     config_map: Document = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata(compilation, plan_name(compilation), plan=compilation.plan.digest),
+        "metadata": metadata(compilation, release.plan(compilation), plan=release.digest),
         "immutable": True,
     }
     plan = compilation.plan.to_json()
@@ -151,5 +172,8 @@ def _little(number: int) -> bytes:
 
 
 def rbac(compilation: Compilation) -> list[Document]:
-    """Return the pods' service account and the least that Argo's executor needs."""
-    return account(compilation, base_name(compilation), [REPORT_RESULTS])
+    """Return the pods' service accounts and the least that each needs."""
+    found = account(compilation, base_name(compilation), [REPORT_RESULTS])
+    if len(compilation.family) > 1:
+        found += account(compilation, starter_name(compilation), [REPORT_RESULTS, START_RUNS])
+    return found

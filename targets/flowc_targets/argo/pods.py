@@ -44,8 +44,11 @@ class PodSettings:
     timed: bool = False
 
 
-def pod_settings(compilation: Compilation) -> PodSettings:
-    """Return what the pods of ``compilation`` have in common."""
+def pod_settings(compilation: Compilation, also: Sequence[Compilation] = ()) -> PodSettings:
+    """Return what the pods of ``compilation`` have in common.
+
+    ``also``: other flows whose secrets they need.
+    """
     stack = compilation.placement.stack
     environment: list[Document] = [
         {"name": "FLOWC_PLAN", "value": PLAN_FILE},
@@ -61,10 +64,10 @@ def pod_settings(compilation: Compilation) -> PodSettings:
     environment += blob_environment(compilation)
     environment.append({"name": "FLOWC_RUN_NAME", "value": "{{workflow.name}}"})
     environment.append({"name": "FLOWC_DEPLOYMENT", "value": f"argo/{compilation.name}"})
-    environment += [
-        secret_variable(variable, name)
-        for variable, name in secret_environment(compilation).items()
-    ]
+    secrets: dict[str, str] = {}
+    for one in (compilation, *also):
+        secrets |= secret_environment(one)
+    environment += [secret_variable(variable, name) for variable, name in secrets.items()]
     plan = compilation.plan
     timed = plan.timeout is not None
     return PodSettings(plan.digest, unit_image(stack), tuple(environment), timed)

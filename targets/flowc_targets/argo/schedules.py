@@ -90,7 +90,7 @@ def sweeper(compilation: Compilation) -> list[Document]:
     """Return the CronWorkflow that records how runs ended that ended without their exit handler."""
     name = sweeper_name(compilation)
     labels = {**labels_of(compilation), "app.kubernetes.io/name": name, ROLE: "sweeper"}
-    settings = pod_settings(compilation)
+    settings = pod_settings(compilation, compilation.family[1:])
     arguments = ["sweep", f"--plan={settings.digest}", "--engine=kubernetes"]
     retention = compilation.placement.stack.retention
     if retention is not None:

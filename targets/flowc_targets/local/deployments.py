@@ -32,7 +32,7 @@ def consumers(compilation: Compilation) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for unit in compilation.layout.units.values():
         for name in unit.classes:
-            deployment = classes[name].deployment
+            deployment = classes[name].deployment if name in classes else None
             if deployment is not None:
                 found.setdefault(deployment, set()).add(_outermost(unit, compilation))
     return {deployment: frozenset(units) for deployment, units in found.items()}

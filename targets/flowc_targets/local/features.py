@@ -55,6 +55,6 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "triggers": refused("nothing schedules here; `flowc run` starts a run"),
     "artifacts": native("kept in `.flowc/artifacts` without an `artifact_store`"),
     "sub-flows": NATIVE,
-    "detached": refused("not built yet"),
+    "detached": native("beside the run that starts it; `flowc run` waits for both"),
     "waits": _later("`await` is"),
 }

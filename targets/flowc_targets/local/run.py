@@ -8,12 +8,13 @@ import secrets as random_names
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from flowc.detached import flow_name
 from flowc_shim.artifacts.places import beside_state
 from flowc_shim.blob_api.command import StoreBlobs
 from flowc_shim.components.pool import ClientPool
@@ -23,14 +24,15 @@ from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finish import begin_run
 from flowc_shim.runner.journal import Journal, new_writer
 from flowc_shim.runner.keys import run_prefix
-from flowc_shim.runner.plans import plan_key
+from flowc_shim.runner.plans import publish_plan
 from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.variables import Variables
 from flowc_shim.stores.api import StoreUnavailable
-from flowc_shim.stores.commit import commit, land
+from flowc_shim.stores.commit import commit
 from flowc_shim.stores.open import open_store
 from flowc_shim.sweeper.sweep import Swept, forget_old
 from flowc_targets.local.deployments import Deployments
+from flowc_targets.local.detached import HOW, DetachedRuns
 from flowc_targets.local.launchers import InProcess, Isolated, Observe
 from flowc_targets.local.scheduler import Launch, Scheduler
 
@@ -101,6 +103,8 @@ class LocalSession:
     overrides: Mapping[str, Json]
     stopping: threading.Event = field(default_factory=threading.Event)
     active: set[Scheduler] = field(default_factory=set)
+    detached: DetachedRuns | None = None
+    """Runs that steps start; None if no step does."""
     deployments: Deployments = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,6 +116,10 @@ class LocalSession:
         self.stopping.set()
         for scheduler in list(self.active):
             scheduler.stop()
+
+    def wait_detached(self) -> list[RunResult]:
+        """Wait for the runs that steps have started, and return how they ended."""
+        return [] if self.detached is None else self.detached.wait()
 
     def run(
         self,
@@ -138,6 +146,7 @@ class LocalSession:
             hold_waits=NEVER_HANDED_BACK,
             artifact_store=artifact_store(self.compilation, self.store.url),
             shares_blobs=self.blob_url is not None,
+            starts=HOW,
         )
         header: dict[str, Json] = {
             "name": run, "flow": plan.name, "plan": plan.digest, "target": "local",
@@ -158,14 +167,14 @@ class LocalSession:
 
     def _schedule(self, runtime: Runtime, run: str, observe: Observe, isolate: bool) -> str:
         with tempfile.TemporaryDirectory(prefix="flowc-") as folder:
-            launch: InProcess | Isolated = InProcess(runtime, observe)
+            units: InProcess | Isolated = InProcess(runtime, observe)
             if isolate:
                 environ = self._environ(Path(folder), run)
-                launch = Isolated(runtime.plan.digest, run, environ, observe)
-            if isolate:  # each process has its servers
-                return self._go(runtime, launch, launch, observe)
-            with self.deployments.of_run(launch, runtime.cancelled) as launched:
-                return self._go(runtime, launch, launched, observe)
+                units = Isolated(runtime.plan.digest, run, environ, observe)
+                # each process has its servers
+                return self._go(runtime, units, self._starting(units, runtime, True), observe)
+            with self.deployments.of_run(units, runtime.cancelled) as launched:
+                return self._go(runtime, units, self._starting(launched, runtime), observe)
 
     def _go(
         self, runtime: Runtime, launch: InProcess | Isolated, launched: Launch, observe: Observe
@@ -181,6 +190,11 @@ class LocalSession:
         self._run_finally(runtime, status, observe, isolated)
         return status
 
+    def _starting(self, launch: Launch, runtime: Runtime, isolate: bool = False) -> Launch:
+        if self.detached is None:
+            return launch
+        return self.detached.starting(launch, runtime.journal.run, isolate)
+
     def _run_finally(
         self,
         runtime: Runtime,
@@ -192,10 +206,11 @@ class LocalSession:
         if not runtime.plan.has_finally:
             return
         perform(runtime, Request("conclude", status=status))
-        launch = isolated
-        if launch is None or status == "Stopped":
-            launch = InProcess(replace(runtime, cancelled=threading.Event(), _parts=set()), observe)
-        Scheduler(self.compilation.layout, launch, WORKERS, launch.stop).run(FINALLY)
+        units = isolated
+        if units is None or status == "Stopped":
+            units = InProcess(replace(runtime, cancelled=threading.Event(), _parts=set()), observe)
+        launch = self._starting(units, runtime, isinstance(units, Isolated))
+        Scheduler(self.compilation.layout, launch, WORKERS, units.stop).run(FINALLY)
 
     def _drive(self, scheduler: Scheduler) -> None:
         self.active.add(scheduler)
@@ -214,6 +229,7 @@ class LocalSession:
             "FLOWC_STORE": self.store.url,
             "FLOWC_STORE_OPTIONS": json.dumps(dict(_store_options(self.compilation))),
             "FLOWC_RUN_NAME": run,
+            "FLOWC_STARTS": HOW,
             "FLOWC_VARIABLES": json.dumps(dict(self.overrides)),
             "FLOWC_WORKING_DIRECTORY": working_directory(self.compilation),
         }
@@ -257,31 +273,61 @@ def open_session(
     overrides: Mapping[str, Json] | None = None,
     state_store: str | None = None,
 ) -> Iterator[LocalSession]:
-    """Yield a session; servers are started when first called and ended at the end."""
+    """Yield a session; servers are started when first called and ended at the end.
+
+    Runs that steps start are waited for before that.
+    """
     url = state_store or store_url(compilation)
-    store = _opened(url, _store_options(compilation))
-    blobs = None
-    try:
-        plan = compilation.plan
-        land(store, plan_key(plan.digest), json.dumps(plan.to_json()).encode())
+    family = compilation.family
+    with ExitStack() as stack:
+        store = _opened(url, _store_options(compilation))
+        stack.callback(store.close)
+        for one in family:
+            publish_plan(store, one.plan)
         _forget_old(compilation, store)
-        if any(config.get("type") == "stepflow" for config in plan.classes.values()):
+        blob_url = None
+        if any(c.get("type") == "stepflow" for one in family for c in one.plan.classes.values()):
             from flowc_shim.blob_api.server import serve
 
             blobs = serve(StoreBlobs(store))
-        blob_url = blobs.component_url if blobs is not None else None
-        pool = ClientPool(
-            plan.classes, blob_api_url=blob_url, working_directory=working_directory(compilation)
-        )
-        try:
-            values = {**compilation.placement.secrets, **(overrides or {})}
-            yield LocalSession(compilation, store, pool, blob_url, values)
-        finally:
-            pool.close()
-    finally:
-        if blobs is not None:
-            blobs.stop()
-        store.close()
+            stack.callback(blobs.stop)
+            blob_url = blobs.component_url
+        sessions = [_session(one, store, blob_url, overrides or {}, stack) for one in family]
+        if len(family) > 1:
+            stack.callback(_share(sessions).close)
+        yield sessions[0]
+
+
+def _session(
+    compilation: Compilation,
+    store: StateStore,
+    blob_url: str | None,
+    overrides: Mapping[str, Json],
+    stack: ExitStack,
+) -> LocalSession:
+    pool = ClientPool(
+        compilation.plan.classes,
+        blob_api_url=blob_url,
+        working_directory=working_directory(compilation),
+    )
+    stack.callback(pool.close)
+    values = {**compilation.placement.secrets, **overrides}
+    return LocalSession(compilation, store, pool, blob_url, values)
+
+
+def _share(sessions: list[LocalSession]) -> DetachedRuns:
+    """Let the runs of all ``sessions`` start runs of each other, and end together."""
+    first = sessions[0]
+    by_flow = {flow_name(session.compilation): session for session in sessions}
+
+    def begin(flow: str, name: str, trigger: Json, isolate: bool) -> RunResult:
+        return by_flow[flow].run(None, name=name, trigger=trigger, isolate=isolate)
+
+    runs = DetachedRuns(first.store, begin)
+    for session in sessions:
+        session.detached = runs
+        session.stopping, session.active = first.stopping, first.active
+    return runs
 
 
 def _forget_old(compilation: Compilation, store: StateStore) -> None:

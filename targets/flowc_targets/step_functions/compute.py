@@ -117,7 +117,7 @@ class Compute:
 
     @staticmethod
     def of(compilation: Compilation) -> Compute:
-        """Return the compute of a compilation."""
+        """Return the compute of a flow, and of the detached flows below it."""
         stack = compilation.placement.stack
         image, environment = _image(stack), _environment(compilation)
         network = of_functions(compilation)
@@ -129,7 +129,10 @@ class Compute:
 
     @property
     def decide(self) -> Function:
-        """Return the function that runs no user code: it settles, asks, opens, closes, finishes."""
+        """Return the function that runs no user code.
+
+        It settles, asks, opens, closes, finishes, and starts runs of detached flows.
+        """
         return Function(f"{self.base}-decide", DECIDE_MEMORY_MB)
 
     def kind(self, unit: Unit) -> str:
@@ -153,13 +156,13 @@ class Compute:
 
     def said(self, unit: Unit) -> str | None:
         """Return what ``unit`` has to run on, None if its needs decide."""
-        if unit.kind not in CALLING:
+        if unit.kind not in CALLING or unit.starts_runs:
             return LAMBDA
         return (unit.profile.compute if unit.profile else None) or self.stack.compute
 
     def function(self, unit: Unit) -> Function:
         """Return the function of a Lambda unit; units of equal size share one."""
-        if unit.kind not in CALLING:
+        if unit.kind not in CALLING or unit.starts_runs:
             return self.decide
         memory, disk = lambda_memory(unit.needs), lambda_disk(unit.needs)
         name = f"{self.base}-unit"
@@ -238,7 +241,9 @@ def deployment_of(name: str) -> str:
 
 def secret_names(compilation: Compilation) -> dict[str, str]:
     """Return environment variable → name in Secrets Manager, or in SSM behind ``ssm:``."""
-    found = secret_environment(compilation)
+    found: dict[str, str] = {}
+    for one in compilation.family:
+        found |= secret_environment(one)
     endpoint = compilation.placement.stack.blob_api
     return found if endpoint is None else {**found, TOKEN: endpoint.token}
 

@@ -10,6 +10,7 @@ from flowc_shim.contract.scopes import ROOT
 from flowc_targets.step_functions.history_events import estimate_events
 from flowc_targets.step_functions.limits import HISTORY_EVENTS, RANGE_ITEMS
 from flowc_targets.step_functions.machine import Builder
+from flowc_targets.step_functions.release import Release
 from flowc_targets.step_functions.states import State, strip_retries
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ class Definition:
     histories: tuple[History, ...]
 
 
-def define(compilation: Compilation) -> Definition:
-    """Return the definition of a compilation."""
+def define(compilation: Compilation, release: Release | None = None) -> Definition:
+    """Return the definition of a compilation; ``release``: what it is part of, its own without."""
     layout = compilation.layout
-    builder = Builder(compilation, {})
+    release = Release.of(compilation) if release is None else release
+    builder = Builder(compilation, {}, release)
     machine = builder.build()
     known = {
         builder.names.unit(facts.path): 1 if facts.count is None else facts.count
@@ -62,7 +64,7 @@ def define(compilation: Compilation) -> Definition:
             names = [builder.names.unit(path) for path in inside]
             bounds.update(dict.fromkeys(inside, _most_items(plain, known, builder.turns, names)))
     if bounds:
-        machine = Builder(compilation, bounds).build()
+        machine = Builder(compilation, bounds, release).build()
     text = json.dumps(machine, separators=(",", ":"), ensure_ascii=False)
     return Definition(machine, len(text.encode()), tuple(histories))
 

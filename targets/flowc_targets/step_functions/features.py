@@ -63,6 +63,9 @@ FEATURES: Mapping[str, FeatureSupport] = {
     ),
     "artifacts": lowered("the function or job copies files; between steps go references"),
     "sub-flows": lowered("states of the same machine: an inline Map of one pass"),
-    "detached": refused("not built yet"),
+    "detached": lowered(
+        "an execution of a state machine of its own, which the release has beside the flow's; the "
+        "function that decides starts it"
+    ),
     "waits": refused("not built yet"),
 }

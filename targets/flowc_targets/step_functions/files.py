@@ -7,8 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.model import Desired, Observed, Phase, Ref
+from flowc.detached import flow_name
 from flowc_targets.step_functions.deploy.class_objects import class_objects
 from flowc_targets.step_functions.deploy.objects import OBJECT, STATE_MACHINE, objects
+from flowc_targets.step_functions.release import Release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
 MACHINE_FILE = "state-machine.asl.json"
 PLAN_FILE = "plan.json"
 OBJECTS_FILE = "objects.json"
-_INDENT = {MACHINE_FILE: 2, PLAN_FILE: 1}
-_IN_FILES = {(STATE_MACHINE, "Definition"): MACHINE_FILE, (OBJECT, "Json"): PLAN_FILE}
-"""Parts of bodies that have a file of their own: kind and key → file."""
+_IN_FILES = {(STATE_MACHINE, "Definition"): (MACHINE_FILE, 2), (OBJECT, "Json"): (PLAN_FILE, 1)}
+"""Parts of bodies that have a file of their own: kind and key → file, and its indentation. Those of
+a detached flow have its name before that."""
 
 
 def files(compilation: Compilation) -> dict[str, str]:
@@ -29,15 +31,28 @@ def files(compilation: Compilation) -> dict[str, str]:
     entries = []
     for name, shared in class_objects(compilation).items():
         found[f"class-{name}.json"] = text_of([_entry(one, one.body) for one in shared], 2)
+    detached = _detached(compilation)
     for one in objects(compilation):
         body = dict(one.body)
         for key in body:
-            file = _IN_FILES.get((one.ref.kind, key))
-            if file is not None:
-                found[file] = text_of(body[key], _INDENT[file])
+            file, indent = _IN_FILES.get((one.ref.kind, key), ("", 0))
+            if file:
+                flow = detached.get(one.ref.name.rpartition("/")[2])
+                file = f"{flow}.{file}" if flow else file
+                found[file] = text_of(body[key], indent)
                 body[key] = {"$file": file}
         entries.append(_entry(one, body))
     return {**found, OBJECTS_FILE: text_of(entries, 2)}
+
+
+def _detached(compilation: Compilation) -> dict[str, str]:
+    """Return the names of detached flows, by those of their machines and plans."""
+    release = Release.of(compilation)
+    found: dict[str, str] = {}
+    for one in compilation.family[1:]:
+        name = flow_name(one)
+        found |= {release.machine(one): name, one.plan.digest: name}
+    return found
 
 
 def _entry(one: Desired, body: Mapping[str, Any]) -> dict[str, Any]:

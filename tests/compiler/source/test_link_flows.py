@@ -169,3 +169,41 @@ def test_secrets_are_shared_and_not_handed_over(tmp_path: Path) -> None:
     )
     shown = [one for one in found(diagnostics) if one[0] == "FC219"]
     assert shown == [("FC219", "flow.yaml", 4), ("FC219", "flow.yaml", 5)]
+
+
+def test_a_detached_flow_is_a_flow_of_its_own(tmp_path: Path) -> None:
+    """It may have what a sub-flow may not, and its errors are found with the others."""
+    analysis, diagnostics = load(
+        tmp_path,
+        flow="steps: [{id: a, flow: one.yaml, detached: true, variables: {v: 1}},"
+        " {id: b, flow: one.yaml, detached: true, variables: {v: 2, w: 3}}]\n",
+        one="timeout: 5m\nfailure: failFast\n"
+        "schemas: {properties: {variables: {type: object, properties: {v: {type: integer}}}}}\n"
+        "steps: [{id: x, component: /f, input: [{$variable: v}, {$step: y}]}]\n"
+        "finally: [{id: z, component: /f}]\n",
+    )
+    assert set(found(diagnostics)) == {("FC201", "one.yaml", 5), ("FC208", "flow.yaml", 2)}
+    assert list(analysis.program.steps) == ["a", "b"]
+    assert list(analysis.detached["a"].program.steps) == ["x", "finally/z"]
+
+
+def test_a_detached_flow_cannot_start_itself(tmp_path: Path) -> None:
+    _, diagnostics = load(
+        tmp_path,
+        flow="steps: [{id: a, flow: one.yaml, detached: true}]\n",
+        one="steps: [{id: b, flow: two.yaml}]\n",
+        two="steps: [{id: c, flow: flow.yaml, detached: true}]\n",
+    )
+    assert [d.message for d in diagnostics] == [
+        "these flows run each other: flow.yaml → one.yaml → two.yaml → flow.yaml"
+    ]
+
+
+def test_a_secret_is_not_handed_to_a_detached_flow(tmp_path: Path) -> None:
+    secret = "schemas: {properties: {variables: {properties: {key: {is_secret: true}}}}}\n"
+    _, diagnostics = load(
+        tmp_path,
+        flow=secret + "steps: [{id: a, flow: one.yaml, detached: true, input: {$variable: key}}]\n",
+        one="steps: []\n",
+    )
+    assert found(diagnostics) == [("FC219", "flow.yaml", 3)]

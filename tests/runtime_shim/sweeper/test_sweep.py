@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.runtime_shim.runner.world import World, plan_of
+from tests.servers.local_http import serving
 
 from flowc_shim.runner.finish import begin_run
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.keys import deployment_prefix
+from flowc_shim.runner.plans import publish_plan
 from flowc_shim.stores.open import open_store
 from flowc_shim.sweeper.api import EngineEnd, EngineUnavailable
 from flowc_shim.sweeper.kubernetes import Kubernetes
-from flowc_shim.sweeper.sweep import publish_plan, sweep
+from flowc_shim.sweeper.sweep import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -214,14 +215,8 @@ def api(workflows: dict[str, Any], status: int = 200) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 def workflow(phase: str, uid: str = "u", **spec: Any) -> dict[str, Any]:

@@ -10,12 +10,15 @@ from flowc.diagnostics import Diagnostics
 from flowc.driver import Options, compile_flow
 from flowc.source.decode_flow import decode_flow
 from flowc.source.decode_stack import decode_stacks
+from flowc.source.link_flows import link_flows
 from flowc.source.yaml_reader import read
 from flowc_targets.step_functions import TARGET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from flowc.diagnostics import Span
+    from flowc.source.model import SourceFlow
     from flowc.target import Compilation
 
 STACK = """
@@ -36,22 +39,32 @@ routes:
 
 
 def diagnose(
-    flow: str, stack: str = STACK, /, **options: Any
+    flow: str, stack: str = STACK, /, *, flows: Mapping[str, str] | None = None, **options: Any
 ) -> tuple[Compilation | None, Diagnostics]:
-    """Return the compilation, or None, and what was found."""
+    """Return the compilation, or None, and what was found; ``flows``: those that steps run."""
     diagnostics = Diagnostics()
-    text = textwrap.dedent(flow)
-    if not text.startswith(("schema:", "{")):
-        text = f"schema: flowc/v1\nname: orders\n{text}"
-    document = read(text, "flow.yaml", diagnostics)
+    source = _source(flow, "flow.yaml", "orders", diagnostics)
     stack_document = read(textwrap.dedent(stack), "stack.yaml", diagnostics)
-    assert document is not None and stack_document is not None
-    source = decode_flow(document, diagnostics)
+    assert stack_document is not None
     stacks = decode_stacks(stack_document, diagnostics, {})
     diagnostics.raise_errors()
     assert source is not None
+
+    def load(path: str, _at: Span) -> SourceFlow | None:
+        return _source((flows or {})[path], path, path.partition(".")[0], diagnostics)
+
+    source = link_flows(source, load, diagnostics)
     found = compile_flow(source, stacks["default"], TARGET, Options(**options), diagnostics)
     return found, diagnostics
+
+
+def _source(text: str, file: str, name: str, diagnostics: Diagnostics) -> SourceFlow | None:
+    text = textwrap.dedent(text)
+    if not text.startswith(("schema:", "{")):
+        text = f"schema: flowc/v1\nname: {name}\n{text}"
+    document = read(text, file, diagnostics)
+    assert document is not None
+    return decode_flow(document, diagnostics)
 
 
 def compiled(flow: str, stack: str = STACK, /, **options: Any) -> Compilation:

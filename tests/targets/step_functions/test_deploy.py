@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -382,3 +383,44 @@ def test_secrets_are_read_when_a_unit_starts(aws: Aws) -> None:
     assert observe(compilation.plan, aws.store(), run.key).result == 6
     listed = str([one.body for one in there.observe(there_desired(compilation))])
     assert "s3cret" not in listed and "s3cret" not in str(aws.objects())
+
+
+PARENT = """
+steps:
+  - {id: a, component: /t/wait_for, input: {path: {$input: path}, value: {$input: n}}}
+  - {id: go, flow: child.yaml, detached: true, needs: [a], input: {n: {$input: n}}}
+output: {$step: go, path: run}
+"""
+CHILD = "steps: [{id: b, component: /t/echo, input: [%s, {$input: n}]}]\noutput: {$step: b}\n"
+
+
+def test_a_run_under_way_starts_what_it_was_built_with(aws: Aws, tmp_path: Path) -> None:
+    old, new = (compiled(PARENT, OURS, flows={"child.yaml": CHILD % n}) for n in ("old", "new"))
+    there = provider(aws.engine.endpoint, old)
+    deploy(there, old)
+    assert outstanding(plan(there, old)) == ()
+    gate = tmp_path / "gate"
+    run = start(there, "under-way", {"n": 1, "path": str(gate)})
+    kept = {one.ref for one in deploy(there, new) if one.kind is Kind.KEEP}
+    assert [ref.name for ref in kept if ref.kind == "state-machine"] == [
+        f"orders-{old.plan.digest[:8]}-{old.detached['go'].plan.digest[:8]}"
+    ]
+    gate.touch()
+    assert ended(there, run.key).state is RunState.SUCCEEDED
+    child = ended(there, observe(old.plan, aws.store(), run.key).result)
+    assert child.state is RunState.SUCCEEDED
+    assert observe(old.detached["go"].plan, aws.store(), child.key).result == ["old", 1]
+    assert {one.name for one in there.runs()} == {"under-way", child.name}
+    # asked for once more, as by a shim that died before it said so: it is the same run
+    from flowc_shim.runner.start_execution import start_execution
+
+    machine = child.key.partition(":execution:")[2].partition(":")[0]
+    for key, value in aws.engine.child_environment().items():
+        os.environ.setdefault(key, value)
+    start_execution({"machine": machine}, run.key, child.name, {"run": "x"})
+    assert {one.name for one in there.runs()} == {"under-way", child.name}
+    assert kept <= {one.ref for one in deploy(there, new)}
+    after = start(there, "after", {"n": 2, "path": str(gate)})
+    assert ended(there, after.key).state is RunState.SUCCEEDED
+    child = ended(there, observe(new.plan, aws.store(), after.key).result)
+    assert observe(new.detached["go"].plan, aws.store(), child.key).result == ["new", 2]

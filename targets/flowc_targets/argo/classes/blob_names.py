@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def used_endpoint(compilation: Compilation) -> BlobApi | None:
     """Return the stack's endpoint if some server may use it."""
-    servers = (config.get("type") == "stepflow" for config in compilation.plan.classes.values())
+    classes = (cls for one in compilation.family for cls in one.plan.classes.values())
+    servers = (config.get("type") == "stepflow" for config in classes)
     return compilation.placement.stack.blob_api if any(servers) else None
 
 

@@ -85,9 +85,8 @@ def class_urls(stack: Stack, shared_name: str) -> dict[str, str]:
 
 
 def deployed_classes(compilation: Compilation) -> list[tuple[ComponentClass, ClassNames]]:
-    """Return the classes that the plan may call and that come up with it, by name."""
+    """Return the classes that the plans of a release may call and that come up with it, by name."""
     stack = compilation.placement.stack
     names = class_names(stack, compilation.shared_name)
-    return [
-        (stack.classes[name], names[name]) for name in compilation.plan.classes if name in names
-    ]
+    called = {name for one in compilation.family for name in one.plan.classes}
+    return [(stack.classes[name], names[name]) for name in sorted(called) if name in names]

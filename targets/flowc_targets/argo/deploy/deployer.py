@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from flowc.deploy.model import Desired, Observed, Phase, Ref
+from flowc_targets.argo.deploy.needed import OF_ONE_RELEASE
 from flowc_targets.argo.identity import PLAN
 
 if TYPE_CHECKING:
@@ -28,13 +29,12 @@ class ArgoDeployer:
         """Return every object that the flow needs there."""
         from flowc_targets.argo.manifests import documents
 
-        digest = compilation.plan.digest
         return tuple(
             Desired(
                 Ref(document["kind"], document["metadata"]["name"]),
                 document,
-                _PHASES.get(document["kind"], Phase.ADDITIVE),
-                digest if document["kind"] == "ConfigMap" else "",
+                _phase(document),
+                compilation.plan.digest if _is_of_one_release(document) else "",
             )
             for found in documents(compilation).values()
             for document in found
@@ -72,6 +72,16 @@ class ArgoDeployer:
             return ServerProvider(server, address, namespace)
         connection, _ = connect()
         return ArgoProvider(connection, address, namespace)
+
+
+def _phase(document: Document) -> Phase:
+    """Return when an object is written; a detached flow's template is nobody's switch."""
+    found = _PHASES.get(document["kind"], Phase.ADDITIVE)
+    return Phase.ADDITIVE if _is_of_one_release(document) else found
+
+
+def _is_of_one_release(document: Document) -> bool:
+    return bool(_plan_of(document)) and document["kind"] in OF_ONE_RELEASE
 
 
 def _plan_of(document: Document) -> str:

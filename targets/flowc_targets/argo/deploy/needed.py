@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _OF_PODS = frozenset(
     {"ServiceAccount", "Role", "RoleBinding", "Service", "Deployment", "StatefulSet"}
 )
+OF_ONE_RELEASE = ("ConfigMap", "WorkflowTemplate")
+"""Kinds whose objects, if their label says so, are of one release: plans, and detached flows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Needed:
         A run that Argo has not looked at runs what the template says when it does.
         """
         run = ""
-        if kind == "ConfigMap" and plan:
+        if kind in OF_ONE_RELEASE and plan:
             run = self.by_plan.get(plan) or self.unknown
         elif kind in _OF_PODS:
             run = self.any

@@ -147,7 +147,8 @@ class Workflows:
         """
         for document in self._api.list("Workflow", f"{COMPLETED}!=true"):
             template = (document.get("spec") or {}).get("workflowTemplateRef") or {}
-            if template.get("name") == self._name:
+            labels = document["metadata"].get("labels") or {}
+            if self._name in (template.get("name"), labels.get(NAME)):
                 yield document
 
     def runs(self, keep: frozenset[RunState]) -> Iterator[EngineRun]:

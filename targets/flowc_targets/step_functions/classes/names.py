@@ -90,6 +90,5 @@ def deployed_classes(compilation: Compilation) -> list[tuple[ComponentClass, Cla
     """Return the classes that the plan may call and that come up with it, by name."""
     stack = compilation.placement.stack
     names = class_names(stack, compilation.shared_name)
-    return [
-        (stack.classes[name], names[name]) for name in compilation.plan.classes if name in names
-    ]
+    called = {name for one in compilation.family for name in one.plan.classes}
+    return [(stack.classes[name], names[name]) for name in sorted(called) if name in names]

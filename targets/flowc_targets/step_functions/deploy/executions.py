@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flowc.deploy.provider import DeployError, EngineRun, RunState
 from flowc_targets.step_functions.deploy.cloud import GONE, Refused
 from flowc_targets.step_functions.deploy.flow_roles import LIVE
-from flowc_targets.step_functions.deploy.kinds_machine import machine_arn
+from flowc_targets.step_functions.deploy.kinds_machine import detached_machines, machine_arn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,10 +67,15 @@ def start_run(cloud: Cloud, base: str, start: Start) -> EngineRun:
 
 
 def list_runs(cloud: Cloud, base: str, keep: Iterable[RunState]) -> Iterator[EngineRun]:
-    """Yield the runs, newest first."""
+    """Yield the runs, newest first; those of detached flows are among them."""
     wanted = frozenset(keep)
-    arn = machine_arn(cloud, base)
-    chosen = {"stateMachineArn": arn}
+    machines = (base, *detached_machines(cloud, base))
+    found = [_runs_of(cloud, machine, wanted) for machine in machines]
+    yield from heapq.merge(*found, key=lambda run: -(run.started or 0))
+
+
+def _runs_of(cloud: Cloud, machine: str, wanted: frozenset[RunState]) -> Iterator[EngineRun]:
+    chosen = {"stateMachineArn": machine_arn(cloud, machine)}
     words = [word for word, state in STATES.items() if state in wanted]
     if wanted and not words:
         return
@@ -88,10 +94,14 @@ def list_runs(cloud: Cloud, base: str, keep: Iterable[RunState]) -> Iterator[Eng
 def find_run(cloud: Cloud, base: str, key_or_name: str) -> EngineRun | None:
     """Return the run with this key or name."""
     execution, at, _ = key_or_name.partition("@")
-    if not at:
-        execution = execution_arn(cloud, base, key_or_name)
-    found = _described(cloud, execution)
-    return found if found is not None and (not at or found.key == key_or_name) else None
+    if at:
+        found = _described(cloud, execution)
+        return found if found is not None and found.key == key_or_name else None
+    found = _described(cloud, execution_arn(cloud, base, key_or_name))
+    if found is not None:
+        return found
+    named = (execution_arn(cloud, one, key_or_name) for one in detached_machines(cloud, base))
+    return next(filter(None, (_described(cloud, one) for one in named)), None)
 
 
 def stop_run(cloud: Cloud, run: EngineRun) -> None:

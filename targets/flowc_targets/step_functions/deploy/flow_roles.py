@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc_shim.aws_secrets import SSM
@@ -10,6 +11,7 @@ from flowc_targets._shared.check_artifacts import artifact_url, moves_files, nam
 from flowc_targets.step_functions.compute import deployment_of
 from flowc_targets.step_functions.deploy.roles import ACCOUNT, ARN, HERE, REGION, Role, Statement
 from flowc_targets.step_functions.loops import Bucket
+from flowc_targets.step_functions.release import DETACHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,11 +29,17 @@ def machine_arn(needs: Needs) -> str:
     return f"{ARN}:states:{HERE}:stateMachine:{needs.base}"
 
 
+def machine_patterns(needs: Needs, what: str, end: str = "") -> tuple[str, ...]:
+    """Return the ARNs of the machines of all releases, or what else begins with their names."""
+    own = f"{ARN}:states:{HERE}:{what}:{needs.base}"
+    return (own + end, own + DETACHED + end) if len(needs.family) > 1 else (own + end,)
+
+
 def roles(needs: Needs) -> dict[str, Role]:
     """Return the roles by what takes them."""
     found = {
         "machine": _machine(needs),
-        "decide": _worker(needs, "decide", "settles, asks, opens and ends; runs no component"),
+        "decide": _decide(needs),
         "sweep": _sweep(needs),
     }
     if len(needs.functions) > 1:
@@ -112,7 +120,6 @@ def _tasks(needs: Needs) -> list[Statement]:
 
 
 def _children(needs: Needs) -> list[Statement]:
-    children = f"{ARN}:states:{HERE}:execution:{needs.base}/*"
     keys: tuple[str, ...] = ()
     if needs.bucket is not None:
         lists = f"{ARN}:s3:::{needs.bucket.name}"
@@ -122,15 +129,24 @@ def _children(needs: Needs) -> list[Statement]:
         Statement(
             "items of large loops, and chunks of passes, are executions of the machine itself",
             ("states:StartExecution",),
-            (machine_arn(needs),),
+            machine_patterns(needs, "stateMachine"),
         ),
         Statement(
             "these executions are watched and ended with their run",
             ("states:DescribeExecution", "states:StopExecution"),
-            (children,),
+            machine_patterns(needs, "execution", "/*"),
         ),
         *([reads] if keys else []),
     ]
+
+
+def _decide(needs: Needs) -> Role:
+    role = _worker(needs, "decide", "settles, asks, opens and ends; runs no component")
+    if len(needs.family) == 1:
+        return role
+    machines = machine_patterns(needs, "stateMachine")[1:]
+    start = Statement("runs of detached flows are started", ("states:StartExecution",), machines)
+    return replace(role, statements=(*role.statements, start))
 
 
 def _worker(needs: Needs, what: str, purpose: str) -> Role:
@@ -158,8 +174,8 @@ def _network(needs: Needs) -> tuple[Statement, ...]:
 
 
 def _sweep(needs: Needs) -> Role:
-    executions = f"{ARN}:states:{HERE}:execution:{needs.base}:*"
-    asked = Statement("it asks how runs ended", ("states:DescribeExecution",), (executions,))
+    executions = machine_patterns(needs, "execution", ":*")
+    asked = Statement("it asks how runs ended", ("states:DescribeExecution",), executions)
     forgotten = []
     if needs.bucket is not None:
         root = f"{ARN}:s3:::{needs.bucket.name}/{needs.bucket.prefix}"
@@ -176,7 +192,7 @@ def written_folders(needs: Needs) -> list[str]:
     """Return where in the state store runs write."""
     own = deployment_prefix(deployment_of(needs.compilation.name))
     more = ["fires"] if needs.compilation.triggers else []
-    if any(step.cache is not None for step in needs.compilation.program.steps.values()):
+    if any(step.cache is not None for one in needs.family for step in one.program.steps.values()):
         more.append("cache")
     return ["runs", "names", f"{own}/runs", f"{own}/open", *more]
 
@@ -230,10 +246,10 @@ def _store(needs: Needs) -> tuple[Statement, ...]:
 
 def _files(needs: Needs) -> Iterator[Statement]:
     bucket = Bucket.at(artifact_url(needs.compilation))
-    if bucket is not None and moves_files(needs.compilation):
+    if bucket is not None and any(map(moves_files, needs.family)):
         files = f"{ARN}:s3:::{bucket.name}/{bucket.prefix}runs/*"
         yield Statement("files go in and out", ("s3:GetObject", "s3:PutObject"), (files,))
-    uris = {uri for uri, _ in named_files(needs.compilation)}
+    uris = {uri for one in needs.family for uri, _ in named_files(one)}
     named = sorted(uri for uri in uris if uri.startswith("s3://"))
     if named:
         objects = tuple(f"{ARN}:s3:::{uri.removeprefix('s3://')}" for uri in named)

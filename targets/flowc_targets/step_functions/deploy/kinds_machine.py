@@ -17,6 +17,7 @@ from flowc_targets.step_functions.deploy.kinds import (
     tag_map,
 )
 from flowc_targets.step_functions.deploy.objects import USES, version_of
+from flowc_targets.step_functions.release import is_detached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,12 +34,16 @@ _LATER = frozenset({"ConflictException", "StateMachineDeleting"})
 
 
 class StateMachines:
-    """The machine, as its newest revision; runs are started by the alias."""
+    """The machine, as its newest revision; runs are started by the alias.
+
+    Those of detached flows are beside it, one per release, and started by their names.
+    """
 
     def names(self, cloud: Cloud, base: str) -> Iterator[str]:
-        """Yield the machine, if it is there."""
-        if self._describe(cloud, base) is not None:
-            yield base
+        """Yield the machines that are there."""
+        for name in (base, *detached_machines(cloud, base)):
+            if self._describe(cloud, name) is not None:
+                yield name
 
     @staticmethod
     def _describe(cloud: Cloud, name: str) -> dict[str, Any] | None:
@@ -164,6 +169,12 @@ class MachineAliases:
         machine, _, alias = name.partition(":")
         arn = f"{machine_arn(cloud, machine)}:{alias}"
         cloud.forget("stepfunctions", "delete_state_machine_alias", stateMachineAliasArn=arn)
+
+
+def detached_machines(cloud: Cloud, base: str) -> list[str]:
+    """Return the names of the machines of detached flows, of all releases."""
+    found = cloud.pages("stepfunctions", "list_state_machines", "stateMachines")
+    return [str(one["name"]) for one in found if is_detached(str(one["name"]), base)]
 
 
 def machine_arn(cloud: Cloud, name: str) -> str:

@@ -16,9 +16,10 @@ from flowc_targets.step_functions.compute import (
 )
 from flowc_targets.step_functions.definition import define
 from flowc_targets.step_functions.loops import Bucket, indices_of, is_distributed
+from flowc_targets.step_functions.release import Release
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from flowc.ir.layout import Unit
     from flowc.target import Compilation
@@ -28,14 +29,16 @@ SWEEP_MEMORY_MB = 512
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Everything, computed once. ``indices``: how long the lists for distributed loops are.
-    ``children``: the machine starts executions of itself.
+    """Everything that a release needs, computed once. ``compilation``: the flow that is deployed.
+
+    ``indices``: how long the lists for distributed loops are. ``children``: a machine starts
+    executions of itself.
 
     ``queues``: name → what its machines must offer; queues are not flowc's to make.
     """
 
     compilation: Compilation
-    compute: Compute
+    release: Release
     functions: tuple[Function, ...]
     jobs: tuple[Job, ...]
     tasks: tuple[Task, ...]
@@ -48,8 +51,9 @@ class Needs:
     @staticmethod
     def of(compilation: Compilation) -> Needs:
         """Return the needs of a compilation."""
-        compute = Compute.of(compilation)
-        units = compilation.layout.units.values()
+        release = Release.of(compilation)
+        compute, family = release.compute, compilation.family
+        units = [unit for one in family for unit in one.layout.units.values()]
         functions = {
             f.name: f for f in (compute.function(u) for u in units if not compute.is_job(u))
         }
@@ -58,16 +62,26 @@ class Needs:
         tasks = {t.name: t for t in (compute.task(u) for u in units if compute.kind(u) == ECS)}
         return Needs(
             compilation,
-            compute,
+            release,
             tuple(functions[name] for name in sorted(functions)),
             tuple(jobs[name] for name in sorted(jobs)),
             tuple(tasks[name] for name in sorted(tasks)),
-            _queues(compilation, compute),
-            _indices(compilation),
-            _children(compilation),
+            _queues(units, compute),
+            tuple(sorted({count for one in family for count in _indices(one)})),
+            any(_children(one, release) for one in family),
             Bucket.of(compilation.placement.stack.state_store),
             tuple(sorted(set(secret_names(compilation).values()))),
         )
+
+    @property
+    def compute(self) -> Compute:
+        """Return what units run on."""
+        return self.release.compute
+
+    @property
+    def family(self) -> tuple[Compilation, ...]:
+        """Return the flow and the detached flows below it."""
+        return self.compilation.family
 
     @property
     def base(self) -> str:
@@ -94,9 +108,9 @@ def _batch(compute: Compute, unit: Unit) -> bool:
     return compute.kind(unit) == BATCH
 
 
-def _queues(compilation: Compilation, compute: Compute) -> dict[str, dict[str, object]]:
+def _queues(units: Iterable[Unit], compute: Compute) -> dict[str, dict[str, object]]:
     queues: dict[str, dict[str, object]] = {}
-    for unit in compilation.layout.units.values():
+    for unit in units:
         if not _batch(compute, unit):
             continue
         job = compute.job(unit)
@@ -110,10 +124,10 @@ def _queues(compilation: Compilation, compute: Compute) -> dict[str, dict[str, o
     return {name: queues[name] for name in sorted(queues)}
 
 
-def _children(compilation: Compilation) -> bool:
+def _children(compilation: Compilation, release: Release) -> bool:
     if not compilation.layout.whiles:
         return bool(_indices(compilation))
-    return any(history.loop for history in define(compilation).histories)
+    return any(history.loop for history in define(compilation, release).histories)
 
 
 def _indices(compilation: Compilation) -> tuple[int, ...]:

@@ -100,10 +100,11 @@ def log_days(stack: Stack) -> int:
 def _stored(needs: Needs) -> Iterator[Desired]:
     if needs.bucket is None:
         return
-    digest = needs.compilation.plan.digest
     place = f"s3://{needs.bucket.name}"
-    plan = {"Json": needs.compilation.plan.to_json()}
-    yield Desired(Ref(OBJECT, f"{place}/{needs.bucket.prefix}plans/{digest}"), plan, plan=digest)
+    for one in needs.family:
+        digest, plan = one.plan.digest, {"Json": one.plan.to_json()}
+        name = f"{place}/{needs.bucket.prefix}plans/{digest}"
+        yield Desired(Ref(OBJECT, name), plan, plan=digest)
     for count in needs.indices:
         yield Desired(Ref(OBJECT, f"{place}/{needs.bucket.indices_key(count)}"), {"Range": count})
 
@@ -220,7 +221,7 @@ def _sweeper(needs: Needs) -> Iterator[Desired]:
     pattern = {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
-        "detail": {"status": ENDED_BADLY, "stateMachineArn": [machine_arn(needs)]},
+        "detail": {"status": ENDED_BADLY, "stateMachineArn": _machine_arns(needs)},
     }
     rules: dict[str, dict[str, Any]] = {
         f"{needs.base}-ended": {"EventPattern": pattern},
@@ -237,12 +238,18 @@ def _sweeper(needs: Needs) -> Iterator[Desired]:
         yield Desired(Ref(RULE, rule), {**when, "Targets": target, **own(needs)})
 
 
+def _machine_arns(needs: Needs) -> list[Any]:
+    """Return what the machines are called whose ends the sweeper hears of."""
+    own = machine_arn(needs)
+    return [own, {"prefix": f"{own}-"}] if len(needs.family) > 1 else [own]
+
+
 def _machine(needs: Needs) -> Iterator[Desired]:
-    compilation = needs.compilation
-    body = {
-        "RoleArn": roles(needs)["machine"].arn,
-        "Definition": define(compilation).machine,
-    }
+    role = roles(needs)["machine"].arn
+    for one in needs.family[1:]:
+        body = {"RoleArn": role, "Definition": define(one, needs.release).machine}
+        yield Desired(Ref(STATE_MACHINE, needs.release.machine(one)), body | own(needs))
+    body = {"RoleArn": role, "Definition": define(needs.compilation, needs.release).machine}
     yield Desired(Ref(STATE_MACHINE, needs.base), body | _machine_tags(needs))
     yield Desired(
         Ref(STATE_MACHINE_ALIAS, f"{needs.base}:{LIVE}"),

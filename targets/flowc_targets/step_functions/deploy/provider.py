@@ -94,7 +94,7 @@ class AwsProvider:
     def observe(self, desired: Sequence[Desired]) -> tuple[Observed, ...]:
         """Return every object of the deployment, and those that have the name of a desired one."""
         wanted = {one.ref: one for one in desired}
-        running = unfinished(self._cloud, self._base, _machine_of(desired))
+        running = unfinished(self._cloud, self._base, _machines_of(desired))
         shared = self._shared.there(self._cloud, self._base, wanted)
         found = []
         for kind, handler in self._kinds.items():
@@ -190,10 +190,10 @@ class AwsProvider:
         """Nothing has to be given back."""
 
 
-def _machine_of(desired: Sequence[Desired]) -> Any:
-    """Return the definition that is wanted, None if the flow is to be taken down."""
+def _machines_of(desired: Sequence[Desired]) -> dict[str, Any]:
+    """Return the definitions that are wanted, by machine; none if the flow is to be taken down."""
     machines = [one for one in desired if one.ref.kind == objects.STATE_MACHINE]
-    return machines[0].body["Definition"] if machines else None
+    return {one.ref.name: one.body["Definition"] for one in machines}
 
 
 def as_written(cloud: Cloud, written: Any, read: Any) -> Any:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_targets.step_functions.deploy import objects as kinds
 from flowc_targets.step_functions.deploy.cloud import GONE, Refused
-from flowc_targets.step_functions.deploy.kinds_machine import machine_arn
+from flowc_targets.step_functions.deploy.kinds_machine import detached_machines, machine_arn
 from flowc_targets.step_functions.deploy.schedules import SCHEDULE, SCHEDULE_GROUP
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc.deploy.model import Ref
     from flowc_targets.step_functions.deploy.cloud import Cloud
 
@@ -21,6 +23,7 @@ _FREE = (kinds.STATE_MACHINE_ALIAS, SCHEDULE, SCHEDULE_GROUP)
 
 _VERSION = re.compile(r'"version":\s*"(p-[0-9a-f]{12})"')
 _FUNCTION = re.compile(r'"FunctionName":\s*"([^"]+)"')
+_MACHINE = re.compile(r'"machine":\s*"([^"]+)"')
 _LOGS = "/aws/lambda/"
 
 
@@ -28,12 +31,15 @@ _LOGS = "/aws/lambda/"
 class Unfinished:
     """Runs under way of other definitions than the one that is wanted: one by each thing needed.
 
-    ``functions``, ``versions``: as the runs' definitions name them. ``other``: any such run.
+    ``functions``, ``versions``, ``machines``: as the runs' definitions name them, and the machines
+    that they are of. ``other``: any such run.
     """
 
     other: str = ""
     functions: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    machines: dict[str, str] = field(default_factory=dict)
+    detached: frozenset[str] = frozenset()
 
     def need(self, ref: Ref) -> str:
         """Return why an object has to stay, empty if it has not."""
@@ -43,6 +49,8 @@ class Unfinished:
     def _run(self, ref: Ref) -> str:
         if not self.other or ref.kind in _FREE:
             return ""
+        if ref.kind == kinds.STATE_MACHINE and ref.name in self.detached:
+            return self.machines.get(ref.name, "")
         function, _, version = ref.name.removeprefix(_LOGS).partition(":")
         if ref.kind == kinds.FUNCTION_ALIAS:
             return self.versions.get(version, "") and self.functions.get(function, "")
@@ -54,13 +62,20 @@ class Unfinished:
         return self.other
 
 
-def unfinished(cloud: Cloud, base: str, wanted: Any) -> Unfinished:
-    """Return what the runs under way need, those aside that have the definition ``wanted``.
+def unfinished(cloud: Cloud, base: str, wanted: Mapping[str, Any]) -> Unfinished:
+    """Return what the runs under way need, those aside that have the definition that is wanted.
 
-    Each version of the machine is read once.
+    ``wanted``: definitions by the names of their machines.
     """
-    found = Unfinished()
-    arn = machine_arn(cloud, base)
+    found = Unfinished(detached=frozenset(detached_machines(cloud, base)))
+    for machine in (base, *sorted(found.detached)):
+        _look(cloud, machine, wanted.get(machine), found)
+    return found
+
+
+def _look(cloud: Cloud, machine: str, wanted: Any, found: Unfinished) -> None:
+    """Note what the executions of one machine need; each version of it is read once."""
+    arn = machine_arn(cloud, machine)
     running = cloud.pages(
         "stepfunctions", "list_executions", "executions",
         stateMachineArn=arn, statusFilter="RUNNING",
@@ -73,11 +88,10 @@ def unfinished(cloud: Cloud, base: str, wanted: Any) -> Unfinished:
                 seen.add(version or "")
                 definition = _definition(cloud, one["executionArn"])
                 if definition != wanted:
-                    _note(found, str(one["name"]), json.dumps(definition))
+                    _note(found, str(one["name"]), json.dumps(definition), machine)
     except Refused as error:
         if error.code not in GONE:
             raise
-    return found
 
 
 def _definition(cloud: Cloud, execution: str) -> Any:
@@ -87,8 +101,10 @@ def _definition(cloud: Cloud, execution: str) -> Any:
     return json.loads(got["definition"])
 
 
-def _note(found: Unfinished, run: str, definition: str) -> None:
+def _note(found: Unfinished, run: str, definition: str, machine: str) -> None:
     found.other = found.other or run
+    for needed in (machine, *_MACHINE.findall(definition)):
+        found.machines.setdefault(needed, run)
     for function in _FUNCTION.findall(definition):
         found.functions.setdefault(function, run)
     for version in _VERSION.findall(definition):
