@@ -110,14 +110,6 @@ def _check_task(unit: Unit, compute: Compute, diagnostics: Diagnostics) -> None:
             _where(unit, key),
             hint="give its profile `compute: batch`",
         )
-    if unit.profile is not None and unit.profile.preemptible:
-        diagnostics.report(
-            codes.UNSUPPORTED,
-            "`preemptible` cannot be asked for a task that Step Functions starts on ECS",
-            unit.profile.span,
-            secondary=[(unit.span, "used by this step")],
-            hint="give the profile `compute: batch` and a `queue` of Spot machines",
-        )
     more = "" if beyond else rounded_up(unit.needs)
     if more:
         diagnostics.report(

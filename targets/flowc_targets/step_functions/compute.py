@@ -146,8 +146,8 @@ class Compute:
             return said
         if not beyond_lambda(unit):
             return LAMBDA
-        spot = unit.profile is not None and (unit.profile.preemptible or unit.profile.queue)
-        fits = self.stack.ecs is not None and not spot and not beyond_fargate(unit.needs)
+        queued = unit.profile is not None and unit.profile.queue is not None
+        fits = self.stack.ecs is not None and not queued and not beyond_fargate(unit.needs)
         return ECS if fits else BATCH
 
     def is_job(self, unit: Unit) -> bool:

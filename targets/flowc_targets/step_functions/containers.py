@@ -20,7 +20,8 @@ def container_task(compute: Compute, unit: Unit, line: str) -> dict[str, Any]:
     seconds = None if unit.time_bound is None else unit.time_bound + BOOT_SECONDS
     ecs = compute.stack.ecs
     if ecs is not None and compute.kind(unit) == ECS:
-        return ecs_task(compute.task(unit), ecs, line, seconds)
+        spot = unit.profile is not None and unit.profile.preemptible
+        return ecs_task(compute.task(unit), ecs, line, seconds, spot=spot)
     return batch_task(compute.job(unit), _job_name(compute.base, unit.id), line, seconds)
 
 

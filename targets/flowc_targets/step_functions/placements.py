@@ -23,7 +23,8 @@ def placements(compilation: Compilation) -> dict[str, str]:
 def _place(unit: Unit, compute: Compute) -> str:
     if compute.kind(unit) == ECS:
         size = compute.task(unit).size
-        return f"ECS on Fargate, {size.cpu / 1024:g} vCPU, {size.memory} MiB"
+        spot = " (Spot)" if unit.profile is not None and unit.profile.preemptible else ""
+        return f"ECS on Fargate{spot}, {size.cpu / 1024:g} vCPU, {size.memory} MiB"
     if compute.kind(unit) != BATCH:
         function = compute.function(unit)
         return f"Lambda function {function.name}, {function.memory} MB"

@@ -170,8 +170,14 @@ def batch_task(job: Job, name: str, line: str, seconds: float | None) -> State:
     }
 
 
-def ecs_task(task: Task, ecs: Ecs, line: str, seconds: float | None) -> State:
+def ecs_task(
+    task: Task, ecs: Ecs, line: str, seconds: float | None, *, spot: bool = False
+) -> State:
     """Return a task that runs an ECS task on Fargate to its end; ``line``: see :func:`command`."""
+    launched: State = {"LaunchType": "FARGATE"}
+    if spot:
+        chosen = {"CapacityProvider": "FARGATE_SPOT", "Weight": 1}
+        launched = {"CapacityProviderStrategy": [chosen]}
     override = {
         "Name": UNIT_CONTAINER,
         "Command.$": line,
@@ -183,7 +189,7 @@ def ecs_task(task: Task, ecs: Ecs, line: str, seconds: float | None) -> State:
         "Parameters": {
             "Cluster": ecs.cluster,
             "TaskDefinition.$": f"States.Format('{task.base}-{{}}', {RUN}.version)",
-            "LaunchType": "FARGATE",
+            **launched,
             "NetworkConfiguration": network.of_tasks(ecs),
             "Overrides": {"ContainerOverrides": [override]},
         },

@@ -31,7 +31,10 @@ class Ecs:
 
     def runtask(self, body: dict[str, Any]) -> dict[str, Any]:
         network = body["networkConfiguration"]["awsvpcConfiguration"]
-        assert body["launchType"] == "FARGATE" and network["subnets"], body
+        spot = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+        strategy = body.get("capacityProviderStrategy")
+        assert strategy == spot or body["launchType"] == "FARGATE", body
+        assert network["subnets"], body
         (override,) = body["overrides"]["containerOverrides"]
         arn = f"{_HERE}:task/{body['cluster']}/{uuid.uuid4().hex}"
         self.tasks[arn] = {

@@ -1,7 +1,4 @@
-"""ECS services in moto, as a deployment uses them.
-
-moto 5.2.5 forgets, when a service is created, what it keeps when one is updated.
-"""
+"""ECS in moto, as deployments and state machines use it."""
 
 from __future__ import annotations
 
@@ -11,6 +8,9 @@ from unittest.mock import patch
 
 from moto.core.utils import camelcase_to_underscores
 from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_ecs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ _FORGOTTEN = (
 
 @contextmanager
 def services() -> Iterator[None]:
-    """Keep all that a service was created with."""
+    """Keep all that a service was created with, as moto does with what it is updated with."""
     create = EC2ContainerServiceResponse.create_service
 
     def created(self: Any) -> ActionResult:
@@ -38,4 +38,13 @@ def services() -> Iterator[None]:
         return result
 
     with patch.object(EC2ContainerServiceResponse, "create_service", created):
+        yield
+
+
+@contextmanager
+def ecs_strategies() -> Iterator[None]:
+    """Let tasks be started by a capacity provider (https://github.com/aws/aws-cdk/pull/35465)."""
+    known = state_task_service_ecs._SUPPORTED_API_PARAM_BINDINGS
+    more = {"runtask": known["runtask"] | {"CapacityProviderStrategy"}}
+    with patch.dict(known, more):
         yield

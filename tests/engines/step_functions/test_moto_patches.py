@@ -197,6 +197,20 @@ def test_ecs_failures() -> None:
         assert engine.run(ecs_machine(111), {}).status == "SUCCEEDED"
 
 
+def test_ecs_strategies() -> None:
+    machine = ecs_machine(0)
+    parameters = machine["States"]["A"]["Parameters"]
+    del parameters["LaunchType"]
+    parameters["CapacityProviderStrategy"] = [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
+    with StepFunctionsEngine() as engine:
+        assert engine.run(machine, {}).status == "SUCCEEDED"
+    with (
+        pytest.raises(RuntimeError, match="KeyError: 'launchType'"),
+        StepFunctionsEngine(without=("ecs_strategies",)) as engine,
+    ):
+        assert engine.run(machine, {}).status == "FAILED"
+
+
 def made_service(engine: StepFunctionsEngine) -> dict[str, Any]:
     client = boto3.client("ecs", endpoint_url=engine.endpoint, region_name="us-east-1")
     client.create_cluster(clusterName="flows")

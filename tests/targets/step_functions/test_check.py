@@ -273,7 +273,9 @@ def test_what_fargate_rounds_up_is_said() -> None:
 SPOT = "resources:\n  p: {cpu: 1, preemptible: true}\n"
 
 
-def test_spot_cannot_be_asked_for_on_ecs() -> None:
+def test_spot_on_ecs() -> None:
     flow = "steps: [{id: a, component: /t/echo, resources: p}]\noutput: {$step: a}\n"
-    [(code, _, text)] = found(flow, ECS_STACK.replace("resources:\n", SPOT))
-    assert (code, "Spot machines" in text) == ("FC501", True)
+    assert found(flow, ECS_STACK.replace("resources:\n", SPOT)) == []
+    never = flow.replace("resources: p", "resources: p, retry: {platform: {max: 0}}")
+    [(code, _, _)] = found(never, ECS_STACK.replace("resources:\n", SPOT))
+    assert code == "FC312"

@@ -67,6 +67,27 @@ def test_deploy_run_and_deploy_again(aws: Aws) -> None:
     assert {process.kind for process in aws.engine.processes.all} == {"lambda", "ecs"}
 
 
+def test_spot(aws: Aws) -> None:
+    cheap = "resources:\n  cheap: {cpu: 2, preemptible: true}\n"
+    text = FLOW.replace("{cpu: 2, memory: 5Gi, disk: 30Gi}", "cheap").replace("timeout: 10m", "")
+    spot = compiled(text, ECS.replace("resources:\n", cheap))
+    aws.client("ecs").create_cluster(clusterName="flows", capacityProviders=["FARGATE"])
+    there = provider(aws.engine.endpoint, spot)
+    (problem,) = there.preflight(there_desired(spot))
+    assert "`flows` has no capacity provider `FARGATE_SPOT`" in problem.message
+    aws.client("ecs").create_cluster(clusterName="flows", capacityProviders=["FARGATE_SPOT"])
+    assert there.preflight(there_desired(spot)) == ()
+    deploy(there, spot)
+    done = ended(there, start(there, "spot", {"n": 7}).key)
+    assert done.state.value == "succeeded", done.message
+    (machine,) = [
+        one.body["Definition"] for one in there_desired(spot) if one.ref.kind == "state-machine"
+    ]
+    chosen = machine["States"]["a"]["Parameters"]["CapacityProviderStrategy"]
+    assert chosen == [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
+    assert machine["States"]["b"]["Parameters"]["LaunchType"] == "FARGATE"
+
+
 def test_states() -> None:
     found = there_desired(flow())
     (machine,) = [one.body["Definition"] for one in found if one.ref.kind == "state-machine"]

@@ -1,4 +1,4 @@
-"""What would keep the servers of component classes from coming up; reads only."""
+"""What would keep servers of component classes, and tasks, from coming up; reads only."""
 
 from __future__ import annotations
 
@@ -19,15 +19,21 @@ if TYPE_CHECKING:
     from flowc_targets.step_functions.deploy.cloud import Cloud
 
 
-def class_problems(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
-    """Yield every problem; that of a cluster that is not there is told elsewhere."""
+def class_problems(
+    cloud: Cloud, desired: Sequence[Desired], tasks: Sequence[Any]
+) -> Iterator[Problem]:
+    """Yield every problem; that of a cluster that is not there is told elsewhere.
+
+    ``tasks``: what is said where a machine starts tasks of units.
+    """
     services: list[tuple[str, Any]] = [
         (one.ref.name.partition("/")[0], one.body) for one in desired if one.ref.kind == ECS_SERVICE
     ]
+    started = [(str(one["Cluster"]), one) for one in tasks]
     namespaces = {one.ref.name.partition("/")[0] for one in desired if one.ref.kind == DISCOVERY}
     try:
         yield from _namespaces(cloud, sorted(namespaces))
-        yield from _providers(cloud, services)
+        yield from _providers(cloud, [*services, *started])
         yield from _target_groups(cloud, services)
     except Refused as error:
         yield Problem(f"what component servers need cannot be looked up: {error}", error.fix)
@@ -49,11 +55,6 @@ def _providers(cloud: Cloud, services: list[tuple[str, Any]]) -> Iterator[Proble
         for cluster, body in services
         for chosen in body.get("CapacityProviderStrategy", ())
     }
-    yield from provider_problems(cloud, wanted)
-
-
-def provider_problems(cloud: Cloud, wanted: set[tuple[str, str]]) -> Iterator[Problem]:
-    """Yield a problem for each capacity provider that its cluster does not have."""
     for cluster in sorted({cluster for cluster, _ in wanted}):
         got = cloud.call("ecs", "describe_clusters", clusters=[cluster])["clusters"]
         there = {name for one in got for name in one.get("capacityProviders") or ()}

@@ -59,7 +59,8 @@ def preflight(
     yield from _images(cloud, desired)
     yield from _queues(cloud, desired)
     yield from _clusters(cloud, desired)
-    yield from class_problems(cloud, desired)
+    tasks = [node for one in desired for node in _inside(one) if "Cluster" in node]
+    yield from class_problems(cloud, desired, tasks)
     yield from _secrets(cloud, desired)
     yield from _permissions(cloud, desired)
 
@@ -180,14 +181,20 @@ def _clusters_of(one: Desired) -> Iterator[str]:
 
 def _named(one: Desired, key: str) -> Iterator[str]:
     """Yield every text under ``key`` in the definition of a machine."""
+    for node in _inside(one):
+        if isinstance(node.get(key), str):
+            yield node[key]
+
+
+def _inside(one: Desired) -> Iterator[dict[str, Any]]:
+    """Yield every mapping in the definition of a machine."""
     if one.ref.kind != kinds.STATE_MACHINE:
         return
     waiting: list[Any] = [one.body["Definition"]]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
-            if isinstance(node.get(key), str):
-                yield node[key]
+            yield node
             waiting.extend(node.values())
         elif isinstance(node, list):
             waiting.extend(node)
