@@ -40,7 +40,9 @@ def add(value: dict[str, Any]) -> Any:
 
 
 def fail(value: dict[str, Any]) -> Any:
-    """Fail with ``message`` and, if given, ``code``."""
+    """Fail with ``message`` and, if given, ``code``; not before call ``after`` has begun."""
+    if "after" in value:
+        wait_for({"path": str(Path(value["dir"], value["after"]))})
     if value.get("code"):
         raise Refused(value.get("message", "no"), value["code"])
     raise ValueError(value.get("message", "no"))
@@ -74,7 +76,9 @@ def flaky(value: dict[str, Any]) -> Any:
 
 
 def slow(value: dict[str, Any]) -> Any:
-    """Take ``seconds``, then give ``value``."""
+    """Take ``seconds``, then give ``value``; with ``name`` say first that it has begun."""
+    if "name" in value:
+        Path(value["dir"], value["name"]).touch()
     time.sleep(value["seconds"])
     return value.get("value")
 
