@@ -104,4 +104,6 @@ def start_server(folder: Path, programs: Programs) -> tuple[Process, str]:
         "--secure=false",
         "--auth-mode=client",
     ]
-    return start("argo-server", argv, folder), f"http://127.0.0.1:{port}"
+    # it looks for the API server of a caller's token where kubectl would
+    environment = {"KUBECONFIG": str(folder / "kubeconfig")}
+    return start("argo-server", argv, folder, environment), f"http://127.0.0.1:{port}"
