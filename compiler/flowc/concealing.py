@@ -1,17 +1,44 @@
-"""Plain values of a flow's secret variables, which no finding may show, whatever it is about."""
+"""What no finding may show: plain values of secret variables, and all of a file nobody can read."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from flowc.diagnostics import Diagnostics
+    from flowc.diagnostics import Diagnostic, Diagnostics
     from flowc.source.model import SourceFlow
     from flowc.source.project_model import Project
     from flowc.source.stack_model import Stack
     from flowc_shim.contract.json_types import Json
+
+
+_KEY = re.compile(r"""[ \t]*(?:-[ \t]+)*["']?[A-Za-z_][\w.-]*["']?[ \t]*:(?=\s|$)""")
+_HIDDEN = re.compile(r"""[^\s{}\[\],:"']""")
+"""What is hidden of a value: all but what YAML's syntax is made of, where most mistakes are."""
+
+_NAME = re.compile(r"`([&*!])[^`]+`")
+
+
+def without_values(text: str) -> str:
+    """Return YAML with stars for what stands behind the first key of each line, width for width."""
+    return "".join(map(_without_value, text.splitlines(keepends=True)))
+
+
+def _without_value(line: str) -> str:
+    key = _KEY.match(line)
+    end = key.end() if key else 0
+    return line[:end] + _HIDDEN.sub("*", line[end:])
+
+
+def without_names(finding: Diagnostic) -> Diagnostic:
+    """Return a finding about YAML without names of anchors and tags: they may be passwords."""
+    message = _NAME.sub(r"`\1…`", finding.message)
+    hint = None if finding.hint is None else _NAME.sub(r"`\1…`", finding.hint)
+    return replace(finding, message=message, hint=hint)
 
 
 def conceal_secrets(

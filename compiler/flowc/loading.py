@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc.active_stack import read_active
-from flowc.concealing import conceal_secrets
+from flowc.concealing import conceal_secrets, without_names, without_values
 from flowc.diagnostics import Diagnostics, codes
 from flowc.driver import Options, slug
 from flowc.flow_files import has_all_steps, read_flow
@@ -144,6 +144,20 @@ class Loader:
         self.texts[shown] = text
         return read(text, shown, self.diagnostics)
 
+    def _configuration(self, path: Path) -> Document | None:
+        """Return the document of a file that may hold passwords.
+
+        Which of its texts are secret is known once it is decoded: of one that is no proper YAML
+        nothing that stands behind a key is shown.
+        """
+        shown, before = self.shown(path), len(self.diagnostics.found)
+        document = self.document(path)
+        found = self.diagnostics.found[before:]
+        if found and shown in self.texts:
+            self.texts[shown] = without_values(self.texts[shown])
+            self.diagnostics.found[before:] = map(without_names, found)
+        return document
+
     # Projects
 
     def project(self, start: Path) -> Project | None:
@@ -157,7 +171,7 @@ class Loader:
     def _project(self, file: Path) -> Project | None:
         if file not in self._projects:
             self._projects[file] = None
-            document = self.document(file)
+            document = self._configuration(file)
             if document is not None:
                 self._projects[file] = decode_project(
                     document, self.diagnostics, self.environ, self.lenient
@@ -320,7 +334,7 @@ class Loader:
         """Return the stacks of the file at ``path``."""
         shown = self.shown(path)
         if shown not in self._stacks:
-            document = self.document(path)
+            document = self._configuration(path)
             if document is None:
                 return None
             stacks = self.decode_stacks(document)

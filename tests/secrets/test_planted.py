@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +139,32 @@ def test_a_plain_default_and_a_password_in_a_url_are_not_shown(project: Path) ->
     done = flowc(project / "alone", "check", "flow.yaml", "--stack-file", "stack.yaml")
     assert done.returncode == 1
     assert "FC506" in done.stdout
+    assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        f"{{password: {SECRET}",
+        f"{{url: 'postgresql://me:{SECRET}@h/d}}",
+        f"{{url: x, password: {SECRET}: more}}",
+        f"password: {SECRET}: more",
+        f"*{SECRET}",
+        f"!{SECRET} x",
+        f"\n  {SECRET}\n\t{SECRET}",
+        f"@{SECRET}",
+        f"{{\n  password: {SECRET},\n  user: {SECRET}\n",
+        f"{{password: {SECRET}, password: a}}",
+    ],
+)
+@pytest.mark.parametrize("file", ["stack.yaml", "flowc.yaml"])
+def test_what_is_no_proper_yaml_shows_no_value(project: Path, broken: str, file: str) -> None:
+    """Nobody can say which of its texts are passwords."""
+    with (project / file).open("a") as text:
+        text.write(f"state_store: {broken}\n")
+    done = flowc(project, "check")
+    assert done.returncode == 1
+    assert re.search(r"FC10[137]", done.stdout + done.stderr)
     assert SECRET not in done.stdout + done.stderr
 
 
