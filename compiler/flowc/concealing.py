@@ -23,7 +23,19 @@ _HIDDEN = re.compile(r"""[^\s{}\[\],:"']""")
 _NAME = re.compile(r"`([&*!])[^`]+`")
 
 
-def without_values(text: str) -> str:
+def conceal_unread(file: str, before: int, texts: dict[str, str], diagnostics: Diagnostics) -> None:
+    """Hide the values of a file in which its reader found anything: findings from ``before`` on.
+
+    Which of its texts are secret is known once it is decoded: of one that is no proper YAML nothing
+    that stands behind a key is shown.
+    """
+    found = diagnostics.found[before:]
+    if found and file in texts:
+        texts[file] = _without_values(texts[file])
+        diagnostics.found[before:] = map(_without_names, found)
+
+
+def _without_values(text: str) -> str:
     """Return YAML with stars for what stands behind the first key of each line, width for width."""
     return "".join(map(_without_value, text.splitlines(keepends=True)))
 
@@ -34,7 +46,7 @@ def _without_value(line: str) -> str:
     return line[:end] + _HIDDEN.sub("*", line[end:])
 
 
-def without_names(finding: Diagnostic) -> Diagnostic:
+def _without_names(finding: Diagnostic) -> Diagnostic:
     """Return a finding about YAML without names of anchors and tags: they may be passwords."""
     message = _NAME.sub(r"`\1…`", finding.message)
     hint = None if finding.hint is None else _NAME.sub(r"`\1…`", finding.hint)

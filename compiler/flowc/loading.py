@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowc.active_stack import read_active
-from flowc.concealing import conceal_secrets, without_names, without_values
+from flowc.concealing import conceal_secrets, conceal_unread
 from flowc.diagnostics import Diagnostics, codes
 from flowc.driver import Options, slug
 from flowc.flow_files import has_all_steps, read_flow
@@ -40,6 +40,7 @@ from flowc.stack_files import (
     sole_stack,
     stack_files_in,
 )
+from flowc.text_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -129,33 +130,17 @@ class Loader:
         return self._documents[shown]
 
     def _read(self, path: Path, shown: str) -> Document | None:
-        try:
-            text = path.read_bytes().decode("utf-8")
-        except OSError as error:
-            self.diagnostics.report(
-                codes.FILE_NOT_READABLE, f"cannot read `{shown}`: {error.strerror or error}", None
-            )
-            return None
-        except UnicodeDecodeError as error:
-            self.diagnostics.report(
-                codes.FILE_NOT_READABLE, f"`{shown}` is not UTF-8 (byte {error.start})", None
-            )
+        text = read_text(path, shown, self.diagnostics)
+        if text is None:
             return None
         self.texts[shown] = text
         return read(text, shown, self.diagnostics)
 
     def _configuration(self, path: Path) -> Document | None:
-        """Return the document of a file that may hold passwords.
-
-        Which of its texts are secret is known once it is decoded: of one that is no proper YAML
-        nothing that stands behind a key is shown.
-        """
-        shown, before = self.shown(path), len(self.diagnostics.found)
+        """Return the document of a file that may hold passwords."""
+        before = len(self.diagnostics.found)
         document = self.document(path)
-        found = self.diagnostics.found[before:]
-        if found and shown in self.texts:
-            self.texts[shown] = without_values(self.texts[shown])
-            self.diagnostics.found[before:] = map(without_names, found)
+        conceal_unread(self.shown(path), before, self.texts, self.diagnostics)
         return document
 
     # Projects
