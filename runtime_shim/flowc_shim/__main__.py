@@ -24,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     unit = commands.add_parser("run-unit", help="run one unit of a plan")
     unit.add_argument("--unit", required=True)
+    unit.add_argument("--run-name", help="how people call the run")
     decide = commands.add_parser("decide", help="settle units, and say whether one should start")
     decide.add_argument("--ask")
     conclude = commands.add_parser("conclude", help="settle what is left before `finally:` steps")
@@ -85,6 +86,7 @@ def _run(options: argparse.Namespace) -> Verdict:
     from flowc_shim.runner.commands import Request, perform
     from flowc_shim.runner.session import (
         RUN_INPUT,
+        RUN_NAME,
         RUN_START,
         RUN_STARTED,
         RUN_TRIGGER,
@@ -107,7 +109,9 @@ def _run(options: argparse.Namespace) -> Verdict:
         tags=tuple(map(str, start.get("tags") or ())),
         started=os.environ.get(RUN_STARTED),
     )
-    with _ending_in_order(), open_session(options.plan, options.run) as runtime:
+    name = getattr(options, "run_name", None)
+    environ = dict(os.environ) if name is None else {**os.environ, RUN_NAME: name}
+    with _ending_in_order(), open_session(options.plan, options.run, environ) as runtime:
         return perform(runtime, request)
 
 

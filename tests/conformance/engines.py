@@ -270,6 +270,7 @@ class StepFunctions:
         from tests.engines.step_functions.engine import StepFunctionsEngine
 
         self._environ: dict[str, str] = {}
+        self._jobs: dict[str, dict[str, Any]] = {}
         self._has_indices = False
         self._engine = StepFunctionsEngine(self._function, job_command=self._job)
 
@@ -285,9 +286,17 @@ class StepFunctions:
         return [sys.executable, str(program)], self._environ
 
     def _job(self, _name: str, body: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
-        command = list(body["containerOverrides"]["command"])
+        environ = self._environ
+        if not body.get("parameters"):
+            command = list(body["containerOverrides"]["command"])
+        else:
+            nodes = self._jobs[body["jobDefinition"]]["NodeProperties"]
+            given = {f"Ref::{name}": value for name, value in body["parameters"].items()}
+            written = nodes["NodeRangeProperties"][0]["Container"]["Command"]
+            command = [given.get(word, word) for word in written]
+            environ = {**environ, "AWS_BATCH_JOB_NUM_NODES": str(nodes["NumNodes"])}
         assert command[0] == "flowc-shim", command
-        return [sys.executable, "-m", "flowc_shim", *command[1:]], self._environ
+        return [sys.executable, "-m", "flowc_shim", *command[1:]], environ
 
     def _put_indices(self) -> None:
         """Put the list of indices where a Distributed Map reads it, as a deployment does."""
@@ -317,7 +326,10 @@ class StepFunctions:
 
         target = find_target("step-functions", Diagnostics())
         assert target is not None
-        definition = json.loads(target.emit(compilation)["state-machine.asl.json"])
+        files = target.emit(compilation)
+        definition = json.loads(files["state-machine.asl.json"])
+        entries = json.loads(files["objects.json"])
+        self._jobs = {one["name"]: one["body"] for one in entries if "job-def" in one["kind"]}
         _leave_clock_unscaled(definition, self._engine.time_scale)
         release = Release.of(compilation)
         for child in compilation.family[1:]:
@@ -330,7 +342,11 @@ class StepFunctions:
         opened = open_store(store)
         for one in compilation.family:
             publish_plan(opened, one.plan)
-        self._environ = {"FLOWC_STORE": store, PYTHON_PATH: str(HERE / "python")}
+        self._environ = {
+            "FLOWC_STORE": store,
+            PYTHON_PATH: str(HERE / "python"),
+            "FLOWC_WORKING_DIRECTORY": str(HERE),
+        }
         start = {"input": run_input(case, folder)}
         if case.trigger is not None:
             start["trigger"] = case.trigger

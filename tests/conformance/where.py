@@ -1,15 +1,23 @@
-"""A program for several places: all tell the first one what they were given, in a shared folder."""
+"""A program for several places: all tell the first one what they were given, in a shared folder.
+
+``fails``: in the last place the program fails that many attempts long.
+"""
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
 hosts = os.environ["FLOWC_HOSTS"].split(",")
 rank = int(os.environ["FLOWC_LOCATION"])
 given = json.loads(Path(os.environ["FLOWC_INPUT"]).read_text(encoding="utf-8"))
-folder = Path(given["dir"])
+call = f"{given['text']}-{os.environ['FLOWC_STEP']}-{os.environ['FLOWC_ATTEMPT']}"
+folder = Path(given["dir"]) / call
+folder.mkdir(exist_ok=True)
 if rank:
+    if rank + 1 == len(hosts) and int(os.environ["FLOWC_ATTEMPT"]) <= given.get("fails", 0):
+        sys.exit(4)
     part = folder / f"{rank}.part"
     part.write_text(json.dumps([rank, given["text"]]), encoding="utf-8")
     part.rename(folder / f"{rank}.told")

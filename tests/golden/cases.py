@@ -47,6 +47,7 @@ class GoldenCase:
         suffix += f"-{self.form}" if self.form else ""
         if self.target == LOCAL:
             return f"{self.example}/local-{self.stack or Path(self.stack_file).stem}"
+        suffix += "" if self.stack_file == "stack.yaml" else f"-{Path(self.stack_file).stem}"
         return f"{self.example}/{self.target}{suffix}"
 
 
@@ -83,6 +84,11 @@ CASES: list[GoldenCase] = [
     GoldenCase("four-stacks", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     *_both("orders"),
     GoldenCase("orders", "flow.yaml", "aws", "step-functions", form="cloudformation"),
+    GoldenCase("four-stacks", "flow.yaml", "", "step-functions", stack_file="streamflow-aws.yml"),
+    GoldenCase(
+        "four-stacks", "flow.yaml", "", "step-functions", form="cloudformation",
+        stack_file="streamflow-aws.yml",
+    ),
     GoldenCase("gpu-guard", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("hello", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("three-classes", "flow.yaml", "aws", "step-functions", form="cloudformation"),

@@ -90,8 +90,7 @@ routes: {"/{component}": [{plugin: lab/desk}]}
     assert compilation.plan.classes["lab/desk"]["url"] == "http://desk:8080"
 
 
-@pytest.mark.parametrize("name", ["argo", "step-functions"])
-def test_several_places_are_refused_at_their_line(name: str) -> None:
+def test_several_places_are_refused_at_their_line_on_argo() -> None:
     stack = """
 state_store: s3://bucket/state
 plugins: {p: {type: command, components: {/f: {command: f}}}}
@@ -99,7 +98,7 @@ routes: {"/{component}": [{plugin: p}]}
 bindings:
   - {step: /a, locations: 2}
 """
-    compilation, diagnostics = diagnose(name, stack)
+    compilation, diagnostics = diagnose("argo", stack)
     (found,) = [one for one in diagnostics if one.severity.value == "error"]
     assert (compilation, found.code.number) == (None, "FC501")
     assert found.primary is not None and found.primary.span.line == 6

@@ -67,7 +67,7 @@ class CommandClient:
             works = [opened.enter_context(WorkFolder(call, host)) for _ in call.ranks]
             placed = zip(works, call.ranks, strict=True)
             run_together(call, [partial(run, work, rank=rank) for work, rank in placed])
-            return works[0].output(call.component)
+            return works[0].output(call.component) if 0 in call.ranks else None
 
     def close(self) -> None:
         """Nothing outlives a call."""

@@ -22,6 +22,8 @@ from flowc_shim.runner.keys import Indices, indices_text
 from flowc_shim.schemas import SchemaMismatch, check_instance
 
 if TYPE_CHECKING:
+    import threading
+
     from flowc_shim.contract.json_types import Json
     from flowc_shim.contract.policies import Retry
     from flowc_shim.runner.records import AttemptRow
@@ -152,25 +154,16 @@ def _call_once(
 ) -> Json:
     candidate = choose(call.candidates, value)
     client = runtime.clients.bring_up(candidate.component_class, runtime.cancelled)
-    where = "/".join(part for part in (indices_text(indices), step.path) if part)
-    key = f"{runtime.run_uuid}/{where}"
-    hosts = hosts_here(call.locations)
-    output = client.call(
-        Call(
-            component=candidate.component,
-            input=value,
-            attempt=number,
-            run_id=runtime.run_uuid,
-            flow_id=runtime.plan.digest,
-            step_id=step.id,
-            idempotency_key=key,
-            timeout=call.timeout,
-            cancelled=runtime.cancelled,
-            hosts=hosts,
-            ranks=tuple(range(len(hosts))),
-        ),
-        Host(runtime, key),
-    )
+    hosts = () if runtime.gang is not None else hosts_here(call.locations)
+    made = call_of(
+        runtime, step, candidate, indices, value, number,
+        hosts=hosts, ranks=tuple(range(len(hosts))), cancelled=runtime.cancelled,
+    )  # fmt: skip
+    host = Host(runtime, made.idempotency_key)
+    if runtime.gang is not None and call.locations > 1:
+        output = runtime.gang.lead(client, made, host)
+    else:
+        output = client.call(made, host)
     _check_is_json(step, output)
     runtime.variables.refuse_secrets(output, f"the output of `{step.id}`")
     schema = runtime.plan.step_schemas.get(step.path)
@@ -182,6 +175,36 @@ def _call_once(
                 "INVALID_OUTPUT", f"output of `{step.id}`: {mismatch}", type="SchemaMismatch"
             ) from mismatch
     return output
+
+
+def call_of(
+    runtime: Runtime,
+    step: PlanStep,
+    candidate: Candidate,
+    indices: Indices,
+    value: Json,
+    attempt: int,
+    *,
+    hosts: tuple[str, ...],
+    ranks: tuple[int, ...],
+    cancelled: threading.Event,
+) -> Call:
+    """Return the call of one attempt at ``step``."""
+    assert isinstance(step.body, PlanCall)
+    where = "/".join(part for part in (indices_text(indices), step.path) if part)
+    return Call(
+        component=candidate.component,
+        input=value,
+        attempt=attempt,
+        run_id=runtime.run_uuid,
+        flow_id=runtime.plan.digest,
+        step_id=step.id,
+        idempotency_key=f"{runtime.run_uuid}/{where}",
+        timeout=step.body.timeout,
+        cancelled=cancelled,
+        hosts=hosts,
+        ranks=ranks,
+    )
 
 
 def _check_is_json(step: PlanStep, output: Json) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flowc_shim.contract.trigger import parse_time
 from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.runner.finish import begin_run_from, conclude, finish_run
+from flowc_shim.runner.following import follow
 from flowc_shim.runner.keys import parse_scope
 from flowc_shim.runner.units import decide, run_unit
 
@@ -42,7 +43,22 @@ class Request:
 
 
 def perform(runtime: Runtime, request: Request) -> Verdict:
-    """Do what ``request`` asks; raises ValueError for what cannot be asked."""
+    """Do what ``request`` asks; raises ValueError for what cannot be asked.
+
+    Of processes that were started together the first does it, and the others follow.
+    """
+    gang = runtime.gang
+    if gang is None:
+        return _perform(runtime, request)
+    if gang.rank:
+        return follow(runtime, gang, request.unit or "", parse_scope(request.scope)[0])
+    try:
+        return _perform(runtime, request)
+    finally:
+        gang.say("end", {})
+
+
+def _perform(runtime: Runtime, request: Request) -> Verdict:
     indices, lanes = parse_scope(request.scope)
     units = [*request.settled] if request.unit is None else [request.unit, *request.settled]
     for unit in units:

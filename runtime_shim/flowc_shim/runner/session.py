@@ -12,6 +12,7 @@ from flowc_shim.aws_secrets import with_secrets
 from flowc_shim.blob_api.address import URL, blob_api_url
 from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.secrets import revealed
+from flowc_shim.runner.gang import gang_of
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import load_plan
 from flowc_shim.runner.runtime import LONGEST_HELD_WAIT, Runtime
@@ -99,9 +100,10 @@ def make_runtime(
     plan: Plan, store: StateStore, run: str, pool: ClientPool, env: Mapping[str, str]
 ) -> Runtime:
     """Return the runtime of ``run`` over what is already open."""
+    journal = Journal(store, run)
     return Runtime(
         plan=plan,
-        journal=Journal(store, run),
+        journal=journal,
         clients=pool,
         variables=Variables(plan.variables, json.loads(env.get(VARIABLES, "{}")), env),
         run_name=env.get(RUN_NAME, run),
@@ -111,4 +113,5 @@ def make_runtime(
         shares_blobs=URL in env,
         turn_seconds=float(env[TURN_SECONDS]) if TURN_SECONDS in env else None,
         starts=env.get(STARTS, ""),
+        gang=gang_of(env, store, journal.prefix),
     )

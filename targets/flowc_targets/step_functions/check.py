@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from flowc.diagnostics import Diagnostics, Severity, Span, codes
 from flowc_targets._shared.check_artifacts import check_artifacts
 from flowc_targets._shared.check_classes import check_classes
-from flowc_targets._shared.check_locations import check_locations
 from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.step_functions.check_sizes import check_sizes
+from flowc_targets.step_functions.check_together import check_together
 from flowc_targets.step_functions.classes.check import check_deployed
 from flowc_targets.step_functions.compute import BATCH, ECS, TIME, Compute, beyond_lambda
 from flowc_targets.step_functions.fargate import beyond_fargate, rounded_up
@@ -37,12 +37,6 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     _check_store(compilation, diagnostics)
     check_classes(compilation, diagnostics, units="functions and jobs", one="function")
     check_deployed(compilation, diagnostics, _SECRET_NAME)
-    check_locations(
-        compilation,
-        diagnostics,
-        why="and jobs of several nodes are not built yet",
-        hint="run it in one job, or serve it by a component server that has its own fellows",
-    )
     check_secrets(compilation, diagnostics, _SECRET_NAME, _NAMES_ON_AWS, "a secret on AWS")
     check_artifacts(compilation, diagnostics, "functions and jobs")
     compute = Compute.of(compilation)
@@ -77,6 +71,7 @@ def _check_unit(unit: Unit, compute: Compute, diagnostics: Diagnostics) -> None:
         _check_task(unit, compute, diagnostics)
     elif kind == BATCH:
         _check_job(unit, diagnostics)
+        check_together(unit, diagnostics)
     elif unit.kind == "steps":
         _check_function(unit, diagnostics)
 

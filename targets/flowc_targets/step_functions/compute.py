@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from flowc.source.model import Needs
 from flowc_shim.aws_secrets import AWS_SECRETS
 from flowc_shim.blob_api.address import TOKEN, URL
+from flowc_shim.contract.scopes import is_outermost
 from flowc_targets._shared.names import object_name
 from flowc_targets._shared.secrets import secret_environment
 from flowc_targets.step_functions.classes.network import of_functions
@@ -82,7 +83,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A Batch job definition (``base``: its name without version) and its queue; MiB of memory."""
+    """A Batch job definition (``base``: its name without version) and its queue; MiB of memory.
+
+    ``nodes``: how many machines run it together. ``scoped``: its command names an item of a loop.
+    """
 
     base: str
     name: str
@@ -92,6 +96,8 @@ class Job:
     gpu: int
     profile: str | None
     preemptible: bool
+    nodes: int = 1
+    scoped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,8 @@ class Compute:
         """Return what ``unit`` has to run on, None if its needs decide."""
         if unit.kind not in CALLING or unit.starts_runs:
             return LAMBDA
+        if unit.locations is not None:
+            return BATCH
         return (unit.profile.compute if unit.profile else None) or self.stack.compute
 
     def function(self, unit: Unit) -> Function:
@@ -187,6 +195,10 @@ class Compute:
         cpu = max(1, math.ceil(needs.cpu or 1))
         memory = math.ceil((needs.memory or BATCH_MEMORY_MB * _MB) / _MB)
         size = f"c{cpu}-m{memory}" + (f"-g{needs.gpu}" if needs.gpu else "")
+        nodes = 1 if unit.locations is None else unit.locations.value
+        scoped = nodes > 1 and not is_outermost(unit.scope)
+        if nodes > 1:
+            size += f"-n{nodes}" + ("-s" if scoped else "")
         profile = unit.profile
         return Job(
             base=f"{self.base}-{size}",
@@ -197,6 +209,8 @@ class Compute:
             gpu=needs.gpu or 0,
             profile=profile.name if profile else None,
             preemptible=profile.preemptible if profile else False,
+            nodes=nodes,
+            scoped=scoped,
         )
 
 

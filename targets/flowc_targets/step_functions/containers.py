@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowc_targets.step_functions.compute import ECS
-from flowc_targets.step_functions.states import batch_task, ecs_task
+from flowc_targets.step_functions.states import batch_task, command, ecs_task
 
 if TYPE_CHECKING:
     from flowc.ir.layout import Unit
@@ -15,14 +15,15 @@ BOOT_SECONDS = 300
 """What a container may take before the shim counts: pulling the image, starting Python."""
 
 
-def container_task(compute: Compute, unit: Unit, line: str) -> dict[str, Any]:
-    """Return the state for ``unit``, whose container runs ``line`` (of ``states.command``)."""
+def container_task(compute: Compute, unit: Unit, scope: str) -> dict[str, Any]:
+    """Return the state for ``unit``."""
     seconds = None if unit.time_bound is None else unit.time_bound + BOOT_SECONDS
     ecs = compute.stack.ecs
     if ecs is not None and compute.kind(unit) == ECS:
         spot = unit.profile is not None and unit.profile.preemptible
-        return ecs_task(compute.task(unit), ecs, line, seconds, spot=spot)
-    return batch_task(compute.job(unit), _job_name(compute.base, unit.id), line, seconds)
+        return ecs_task(compute.task(unit), ecs, command(unit.id, scope), seconds, spot=spot)
+    name = _job_name(compute.base, unit.id)
+    return batch_task(compute.job(unit), name, unit.id, scope, seconds)
 
 
 def _job_name(base: str, unit: str) -> str:

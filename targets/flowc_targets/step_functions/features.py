@@ -42,7 +42,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
         "there; no balancer of flowc's"
     ),
     "deployments": lowered("services with `deploy` stay up between runs; `external` ones by `url`"),
-    "locations": refused("not built yet"),
+    "locations": lowered("a Batch job on several machines, which start together"),
     "blob-api": lowered("one that is there, by its `url`"),
     "dynamic-flows": lowered("run inside the function or job of the step that submits them"),
     "granularity-auto": lowered("one invocation or job runs the whole chain"),

@@ -38,7 +38,6 @@ from flowc_targets.step_functions.states import (
     State,
     catch,
     choice,
-    command,
     lambda_task,
     payload,
     run_facts,
@@ -325,7 +324,7 @@ class Builder:
             self.names.unit(unit.id),
             *(self.names.helper(unit.id, what) for what in ("again?", "wait", "settle")),
         )
-        task = container_task(self.compute, unit, command(unit.id, scope))
+        task = container_task(self.compute, unit, scope)
         task["Catch"] = catch(settle)
         frame.add(start, task, following)
         dead = self._settle(unit, scope, answers=True)

@@ -147,17 +147,20 @@ def lambda_task(function: str, event: State, retry: list[State], *, answers: boo
     return state
 
 
-def batch_task(job: Job, name: str, line: str, seconds: float | None) -> State:
-    """Return a task that runs a Batch job to its end; ``line``: see :func:`command`."""
+def batch_task(job: Job, name: str, unit: str, scope: str, seconds: float | None) -> State:
+    """Return a task that runs ``unit`` as a Batch job to its end."""
     parameters: State = {
         "JobName": name,
         "JobDefinition.$": f"States.Format('{job.base}-{{}}', {RUN}.version)",
         "JobQueue": job.queue,
-        "ContainerOverrides": {
-            "Command.$": line,
-            "Environment": [{"Name": "FLOWC_RUN_NAME", "Value.$": f"{RUN}.name"}],
-        },
     }
+    if job.nodes > 1:
+        parameters["Parameters"] = together_with(unit, scope)
+    else:
+        parameters["ContainerOverrides"] = {
+            "Command.$": command(unit, scope),
+            "Environment": [{"Name": "FLOWC_RUN_NAME", "Value.$": f"{RUN}.name"}],
+        }
     if seconds is not None:
         # A backstop for the attempt, not for its time in the queue; Batch takes no less than 60.
         parameters["Timeout"] = {"AttemptDurationSeconds": max(60, math.ceil(seconds))}
@@ -282,6 +285,29 @@ def command(unit: str, scope: str) -> str:
     if not is_outermost(scope):
         parts += [literal("--scope"), "$.scope"]
     return f"States.Array({', '.join(parts)})"
+
+
+TOGETHER = ("unit", "plan", "run", "run-name")
+"""What a job on several machines is told: containers of such a job cannot be overridden from here
+(https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html), so its definition has a
+command with a place for each (https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html)."""
+
+
+def together_command(job: Job) -> list[str]:
+    """Return the command in the definition of a job on several machines."""
+    words = [*TOGETHER, "scope"] if job.scoped else [*TOGETHER]
+    return ["flowc-shim", "run-unit", *(w for one in words for w in (f"--{one}", f"Ref::{one}"))]
+
+
+def together_with(unit: str, scope: str) -> State:
+    """Return what stands in the places of :func:`together_command`."""
+    found: State = {
+        "unit": unit,
+        "plan.$": f"{RUN}.plan",
+        "run.$": f"States.Format('{{}}@{{}}', {RUN}.id, {RUN}.started)",
+        "run-name.$": f"{RUN}.name",
+    }
+    return found if is_outermost(scope) else {**found, "scope.$": "$.scope"}
 
 
 def strip_retries(machine: Mapping[str, Any]) -> State:

@@ -68,7 +68,7 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
-from tests.engines.step_functions.moto_services import ecs_strategies, services
+from tests.engines.step_functions.moto_services import ecs_strategies, nodes, services
 from tests.engines.step_functions.moto_versions import versions
 
 if TYPE_CHECKING:
@@ -304,6 +304,7 @@ PATCHES = {
         versions,
         services,
         ecs_strategies,
+        nodes,
     )
 }
 

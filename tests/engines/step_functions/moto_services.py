@@ -1,4 +1,4 @@
-"""ECS in moto, as deployments and state machines use it."""
+"""ECS and Batch in moto, as deployments and state machines use them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from moto.batch.models import JobDefinition
 from moto.core.utils import camelcase_to_underscores
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
@@ -47,4 +48,17 @@ def ecs_strategies() -> Iterator[None]:
     known = state_task_service_ecs._SUPPORTED_API_PARAM_BINDINGS
     more = {"runtask": known["runtask"] | {"CapacityProviderStrategy"}}
     with patch.dict(known, more):
+        yield
+
+
+@contextmanager
+def nodes() -> Iterator[None]:
+    """Job definitions of several nodes are described with their nodes, which moto leaves out."""
+    described = JobDefinition.describe
+
+    def with_nodes(self: JobDefinition) -> dict[str, Any]:
+        found = described(self)
+        return found | ({"nodeProperties": self.node_properties} if self.node_properties else {})
+
+    with patch.object(JobDefinition, "describe", with_nodes):
         yield

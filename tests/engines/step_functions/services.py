@@ -148,7 +148,7 @@ class Batch:
                 job.description["status"] = "RUNNING"
             own = {**environment, "AWS_BATCH_JOB_ATTEMPT": str(attempt)}
             try:
-                self._processes.run(job.process, argv, own)
+                self._on_nodes(job, argv, own)
             except Exception as error:
                 self._end(job, "FAILED", f"CannotStartContainerError: {error}", None)
                 if not isinstance(error, OSError):
@@ -165,6 +165,32 @@ class Batch:
         reason = job.stop_reason or "Essential container in task exited"
         last = job.description["attempts"][-1:] or [{"container": {"exitCode": None}}]
         self._end(job, "FAILED", reason, last[0]["container"]["exitCode"])
+
+    def _on_nodes(self, job: Job, argv: list[str], environment: dict[str, str]) -> None:
+        """Run a process per node; when that of the main node ends, the others are ended."""
+        nodes = int(environment.get("AWS_BATCH_JOB_NUM_NODES", "1"))
+        if nodes == 1:
+            self._processes.run(job.process, argv, environment)
+            return
+        job_id = environment["AWS_BATCH_JOB_ID"]
+        name = job.process.name
+        others = [Process("batch", f"{name}#{node}", job.request) for node in range(1, nodes)]
+        for node, process in enumerate([*others, job.process], 1):
+            index = node % nodes
+            own = {
+                **environment,
+                "AWS_BATCH_JOB_ID": f"{job_id}#{index}",
+                "AWS_BATCH_JOB_NODE_INDEX": str(index),
+                "FLOWC_HOST": f"127.0.0.{index + 1}",
+            }
+            if index:
+                threading.Thread(
+                    target=self._processes.run, args=(process, argv, own), daemon=True
+                ).start()
+            else:
+                self._processes.run(process, argv, own)
+        for process in others:
+            process.kill()
 
     @staticmethod
     def _end(job: Job, status: str, reason: str, exit_code: int | None) -> None:

@@ -231,3 +231,21 @@ def test_services() -> None:
         assert made["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"]
     with StepFunctionsEngine(without=("services",)) as engine:
         assert "deploymentConfiguration" not in made_service(engine)
+
+
+def made_definition(engine: StepFunctionsEngine) -> dict[str, Any]:
+    client = boto3.client("batch", endpoint_url=engine.endpoint, region_name="us-east-1")
+    ranges = [{"targetNodes": "0:", "container": {"image": "unit"}}]
+    client.register_job_definition(
+        jobDefinitionName="two", type="multinode",
+        nodeProperties={"numNodes": 2, "mainNode": 0, "nodeRangeProperties": ranges},
+    )  # fmt: skip
+    found: dict[str, Any] = client.describe_job_definitions()["jobDefinitions"][0]
+    return found
+
+
+def test_nodes() -> None:
+    with StepFunctionsEngine() as engine:
+        assert made_definition(engine)["nodeProperties"]["numNodes"] == 2
+    with StepFunctionsEngine(without=("nodes",)) as engine:
+        assert "nodeProperties" not in made_definition(engine)

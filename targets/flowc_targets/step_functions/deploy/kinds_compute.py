@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowc_targets.step_functions.deploy.cloud import Cloud
 
 _FUNCTION = re.compile(r"-(decide|sweep|unit(-m\d+)?(-d\d+)?)")
-_JOB = re.compile(r"-c\d+-m\d+(-g\d+)?-p-[0-9a-f]{12}")
+_JOB = re.compile(r"-c\d+-m\d+(-g\d+)?(-n\d+(-s)?)?-p-[0-9a-f]{12}")
 _ALIAS = re.compile(r"p-[0-9a-f]{12}")
 _NOT_YET = frozenset({"InvalidParameterValueException", "ResourceConflictException"})
 """A role that has just been made cannot be assumed yet; a function is being updated still."""
@@ -208,6 +208,21 @@ class Permissions:
         cloud.forget("lambda", "remove_permission", FunctionName=function, StatementId=sid)
 
 
+_MADE_OF = ("ContainerProperties", "NodeProperties")
+
+
+def _made_of(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return the containers of a job definition, of one machine or of several, in our spelling."""
+    nodes = pascal(definition.get("nodeProperties") or {})
+    single = None if nodes else pascal(definition.get("containerProperties") or {})
+    ranges = nodes.get("NodeRangeProperties", [])
+    for container in [single] if single is not None else [one["Container"] for one in ranges]:
+        container["Environment"] = sorted(
+            container.get("Environment", []), key=lambda one: str(one["Name"])
+        )
+    return {"NodeProperties": nodes} if single is None else {"ContainerProperties": single}
+
+
 class JobDefinitions:
     """Batch job definitions, named by what is in them; of revisions the newest counts."""
 
@@ -232,13 +247,9 @@ class JobDefinitions:
         if not revisions:
             return None
         newest = revisions[-1]
-        container = pascal(newest.get("containerProperties") or {})
-        container["Environment"] = sorted(
-            container.get("Environment", []), key=lambda one: str(one["Name"])
-        )
         body = {
             "Type": newest["type"],
-            "ContainerProperties": container,
+            **_made_of(newest),
             "RetryStrategy": pascal(newest.get("retryStrategy") or {}),
         }
         return found(body, newest.get("tags") or {})
@@ -247,7 +258,7 @@ class JobDefinitions:
         """Register a revision."""
         cloud.call(
             "batch", "register_job_definition", jobDefinitionName=name, type=body["Type"],
-            containerProperties=camel(body["ContainerProperties"]),
+            **{key[0].lower() + key[1:]: camel(body[key]) for key in _MADE_OF if key in body},
             retryStrategy=camel(body["RetryStrategy"]), tags=stamped(body),
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ from flowc_targets.step_functions.deploy.roles import ARN, HERE, REGION
 from flowc_targets.step_functions.deploy.schedules import schedules
 from flowc_targets.step_functions.fargate import DISK_GIB
 from flowc_targets.step_functions.limits import LAMBDA_SECONDS
-from flowc_targets.step_functions.states import UNIT_CONTAINER
+from flowc_targets.step_functions.states import UNIT_CONTAINER, together_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,13 +151,19 @@ def _function(
 def _jobs(needs: Needs) -> Iterator[Desired]:
     found = roles(needs)
     for job in needs.jobs:
-        body = {
-            "Type": "container",
-            "ContainerProperties": _container(needs, job, found["job"], found["pull"]),
-            # Attempts are the shim's and the machine's: Batch must not add any.
-            "RetryStrategy": {"Attempts": 1},
-        }
+        container = _container(needs, job, found["job"], found["pull"])
+        # Attempts are the shim's and the machine's: Batch must not add any.
+        body = {**_of_type(job, container), "RetryStrategy": {"Attempts": 1}}
         yield Desired(Ref(JOB_DEFINITION, job.name), body | own(needs))
+
+
+def _of_type(job: Job, container: dict[str, Any]) -> dict[str, Any]:
+    """Return what a job on one machine, or on several, is made of."""
+    if job.nodes == 1:
+        return {"Type": "container", "ContainerProperties": container}
+    nodes = {"TargetNodes": "0:", "Container": {**container, "Command": together_command(job)}}
+    together = {"NumNodes": job.nodes, "MainNode": 0, "NodeRangeProperties": [nodes]}
+    return {"Type": "multinode", "NodeProperties": together}
 
 
 def _tasks(needs: Needs) -> Iterator[Desired]:

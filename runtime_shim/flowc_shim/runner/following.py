@@ -1,0 +1,56 @@
+"""A process that follows: it runs the program of its place, and decides nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_shim.contract.errors import FlowError
+from flowc_shim.contract.steps import PlanCall
+from flowc_shim.contract.verdict import Status, Verdict
+from flowc_shim.language.evaluate import evaluate
+from flowc_shim.runner.attempts import call_of, choose
+from flowc_shim.runner.host import Host
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from flowc_shim.contract.steps import PlanStep
+    from flowc_shim.runner.gang import Gang
+    from flowc_shim.runner.keys import Indices
+    from flowc_shim.runner.runtime import Runtime
+
+
+def follow(runtime: Runtime, gang: Gang, unit_id: str, indices: Indices) -> Verdict:
+    """Follow the first process of the unit to its end; the verdict says nothing of the unit."""
+    step = runtime.plan.steps[runtime.plan.units[unit_id].steps[0]]
+    gang.join()
+    while (found := gang.next_call()) is not None:
+        number, content = found
+        _make(runtime, gang, step, indices, number, content)
+    return Verdict(Status.DONE)
+
+
+def _make(
+    runtime: Runtime,
+    gang: Gang,
+    step: PlanStep,
+    indices: Indices,
+    number: int,
+    content: dict[str, Any],
+) -> None:
+    """Make one call, as the first process makes it."""
+    assert isinstance(step.body, PlanCall)
+    with gang.until_over(number) as stop:
+        try:
+            value = evaluate(step.body.input, runtime.scope(step, indices))
+            candidate = choose(step.body.candidates, value)
+            client = runtime.clients.bring_up(candidate.component_class, stop)
+            call = call_of(
+                runtime, step, candidate, indices, value, content["attempt"],
+                hosts=tuple(content["hosts"]), ranks=(gang.rank,), cancelled=stop,
+            )  # fmt: skip
+            client.call(call, Host(runtime, call.idempotency_key))
+        except FlowError as failure:
+            if not stop.is_set():
+                error = runtime.variables.masked(failure.info.with_attempt(content["attempt"]))
+                gang.say(f"failed/{number}/{gang.rank}", error.to_json())
