@@ -332,10 +332,14 @@ class StepFunctions:
         self._jobs = {one["name"]: one["body"] for one in entries if "job-def" in one["kind"]}
         _leave_clock_unscaled(definition, self._engine.time_scale)
         release = Release.of(compilation)
-        for child in compilation.family[1:]:
-            machine = define(child, release).machine
-            _leave_clock_unscaled(machine, self._engine.time_scale)
-            self._engine.deploy(release.machine(child), machine)
+        for one in compilation.family:
+            defined = define(one, release)
+            machines = {release.part(one, path): part for path, part in defined.parts.items()}
+            if one is not compilation:
+                machines[release.machine(one)] = defined.machine
+            for name, machine in machines.items():
+                _leave_clock_unscaled(machine, self._engine.time_scale)
+                self._engine.deploy(name, machine)
         self._put_indices()
         (folder / "store").mkdir()
         store = f"file://{folder / 'store'}"

@@ -83,6 +83,7 @@ CASES: list[GoldenCase] = [
     *FOUR_STACKS,
     GoldenCase("four-stacks", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     *_both("orders"),
+    GoldenCase("archive", "flow.yaml", "aws", "step-functions"),
     GoldenCase("orders", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     GoldenCase("four-stacks", "flow.yaml", "", "step-functions", stack_file="streamflow-aws.yml"),
     GoldenCase(

@@ -15,6 +15,7 @@ from flowc_targets.step_functions.limits import (
     RANGE_ITEMS,
 )
 from flowc_targets.step_functions.loops import is_distributed
+from flowc_targets.step_functions.parts import possible_parts
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
@@ -69,7 +70,7 @@ def _check_definition(
     for history in definition.histories:
         if history.events <= HISTORY_EVENTS:
             continue
-        what, span = _execution(layout, history.loop, at)
+        what, span = _execution(compilation, history.loop, at)
         diagnostics.report(
             codes.SIZE_LIMIT,
             f"{what} writes {history.events} history events when nothing is retried; "
@@ -79,7 +80,10 @@ def _check_definition(
         )
 
 
-def _execution(layout: Layout, loop: str, at: Span) -> tuple[str, Span]:
+def _execution(compilation: Compilation, loop: str, at: Span) -> tuple[str, Span]:
+    layout = compilation.layout
+    if loop in possible_parts(compilation):
+        return f"sub-flow `{loop}`", layout.loops[loop].span
     if loop in layout.loops:
         return f"an item of loop `{loop}`", layout.loops[loop].span
     if loop in layout.whiles:

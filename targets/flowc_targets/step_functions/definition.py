@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowc_shim.contract.scopes import ROOT
 from flowc_targets.step_functions.history_events import estimate_events
-from flowc_targets.step_functions.limits import HISTORY_EVENTS, RANGE_ITEMS
+from flowc_targets.step_functions.limits import DEFINITION_BYTES, HISTORY_EVENTS, RANGE_ITEMS
 from flowc_targets.step_functions.machine import Builder
+from flowc_targets.step_functions.parts import possible_parts
 from flowc_targets.step_functions.release import Release
 from flowc_targets.step_functions.states import State, strip_retries
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One execution: the run's own (``loop`` is empty), or one item, or chunk, of a loop.
+    """One execution: the run's own (``loop`` is empty), or one item, chunk or part, of a loop.
 
     ``events``: what it writes if nothing is retried and loops of unknown size have one item.
     """
@@ -32,18 +33,39 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A state machine and its executions. ``size``: bytes as it is sent, without indentation."""
+    """A state machine and its executions. ``size``: bytes as it is sent, without indentation.
+
+    ``parts``: the machines of sub-flows that are executions of their own, by step path; ``size`` is
+    that of the largest.
+    """
 
     machine: State
     size: int
     histories: tuple[History, ...]
+    parts: Mapping[str, State] = field(default_factory=dict)
 
 
 def define(compilation: Compilation, release: Release | None = None) -> Definition:
-    """Return the definition of a compilation; ``release``: what it is part of, its own without."""
-    layout = compilation.layout
+    """Return the definition of a compilation; ``release``: what it is part of, its own without.
+
+    If it does not fit, its sub-flows become machines of their own.
+    """
     release = Release.of(compilation) if release is None else release
-    builder = Builder(compilation, {}, release)
+    found = _define(compilation, release, ())
+    parts = () if fits(found) else possible_parts(compilation)
+    return _define(compilation, release, parts) if parts else found
+
+
+def fits(found: Definition) -> bool:
+    """Whether the service takes a definition, and each of its executions can end."""
+    return found.size <= DEFINITION_BYTES and all(
+        history.events <= HISTORY_EVENTS for history in found.histories
+    )
+
+
+def _define(compilation: Compilation, release: Release, parts: tuple[str, ...]) -> Definition:
+    layout = compilation.layout
+    builder = Builder(compilation, {}, release, parts)
     machine = builder.build()
     known = {
         builder.names.unit(facts.path): 1 if facts.count is None else facts.count
@@ -64,16 +86,21 @@ def define(compilation: Compilation, release: Release | None = None) -> Definiti
             names = [builder.names.unit(path) for path in inside]
             bounds.update(dict.fromkeys(inside, _most_items(plain, known, builder.turns, names)))
     if bounds:
-        machine = Builder(compilation, bounds, release).build()
-    text = json.dumps(machine, separators=(",", ":"), ensure_ascii=False)
-    return Definition(machine, len(text.encode()), tuple(histories))
+        builder = Builder(compilation, bounds, release, parts)
+        machine = builder.build()
+    size = max(map(_size, (machine, *builder.machines.values())))
+    return Definition(machine, size, tuple(histories), builder.machines)
+
+
+def _size(machine: State) -> int:
+    return len(json.dumps(machine, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def _executions(machine: State, builder: Builder) -> list[tuple[str, State]]:
-    """Return the machine, and the body of each loop that has executions of its own."""
-    found = [("", machine)]
+    """Return the machine, its parts, and the body of each loop that has executions of its own."""
+    found = [("", machine), *builder.machines.items()]
     children = {builder.names.unit(path): path for path in builder.children}
-    waiting = [machine]
+    waiting = [part for _, part in found]
     while waiting:
         for name, state in waiting.pop()["States"].items():
             waiting.extend(state.get("Branches", ()))
@@ -88,7 +115,7 @@ def _execution_of(path: str, builder: Builder) -> str:
     """Return which execution goes through the loop at ``path``: a loop around it, or the run."""
     while "/" in path:
         path = path.rpartition("/")[0]
-        if path in builder.children:
+        if path in builder.children or path in builder.machines:
             return path
     return ROOT
 

@@ -62,7 +62,10 @@ FEATURES: Mapping[str, FeatureSupport] = {
         "EventBridge Scheduler; two schedules where both fields of days are set, one run per time"
     ),
     "artifacts": lowered("the function or job copies files; between steps go references"),
-    "sub-flows": lowered("states of the same machine: an inline Map of one pass"),
+    "sub-flows": lowered(
+        "states of the same machine: an inline Map of one pass; machines of their own, by "
+        "`startExecution.sync:2`, where the run does not fit into one (1 MB, 25,000 events)"
+    ),
     "detached": lowered(
         "an execution of a state machine of its own, which the release has beside the flow's; the "
         "function that decides starts it"

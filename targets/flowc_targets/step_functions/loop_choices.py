@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 def loop_choices(compilation: Compilation) -> tuple[LoopChoice, ...]:
     """Return how each loop is gone through, and why."""
     layout = compilation.layout
-    children = {history.loop for history in define(compilation).histories}
+    definition = define(compilation)
+    children = {history.loop for history in definition.histories}
     found = [
         _foreach(facts, len(layout.scopes.get(path, ())), path in children)
         for path, facts in layout.loops.items()
+        if path not in definition.parts
+    ]
+    found += [
+        LoopChoice(path, "a state machine of its own", "the whole run does not fit into one")
+        for path in definition.parts
     ]
     for path, facts in layout.whiles.items():
         passes = f"at most {facts.passes:,} passes"

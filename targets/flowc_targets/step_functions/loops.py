@@ -22,6 +22,7 @@ from flowc_targets.step_functions.limits import (
     MAX_ITEMS,
     RANGE_ITEMS,
 )
+from flowc_targets.step_functions.parts import part_task
 from flowc_targets.step_functions.states import RUN, VERDICT, State, catch, choice, when
 
 if TYPE_CHECKING:
@@ -97,7 +98,12 @@ def add_loop(
         each = names.unit(facts.path)
         bucket = Bucket.of(build.store)
         units = len(build.layout.scopes[facts.path])
-        if bucket is not None and is_distributed(facts, units, build.store):
+        if facts.path in build.parts:
+            frame.states[some] = choice([when([_GO, _SOME], each)], close)
+            body, first = build.body(facts)
+            build.machines[facts.path] = {"Comment": build.comment, **body.machine(first)}
+            frame.add(each, part_task(build.parts[facts.path], facts.path, scope), close)
+        elif bucket is not None and is_distributed(facts, units, build.store):
             frame.states[some] = choice([when([_GO, _SOME], each)], close)
             build.children.setdefault(facts.path)
             frame.add(each, _distributed(build, facts, bucket, scope), close)

@@ -1,11 +1,13 @@
-"""A release: a flow's machine, and those of the detached flows that its steps start runs of.
+"""A release: a flow's machine, and those beside it.
 
-They share functions and roles. A machine of a detached flow carries the digests of the release and
-of its own plan in its name, and is never changed: what is under way starts what it was built with.
+Beside it are the machines of detached flows, and of parts of a run that does not fit into one. All
+share functions and roles. A machine beside the flow's carries the digests of the release and of its
+own content in its name, and is never changed: what is under way starts what it was built with.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 DIGITS = 8
 DETACHED = f"-{'?' * DIGITS}-{'?' * DIGITS}"
-"""How names of machines of detached flows end, in patterns of IAM."""
-
+PART = f"{DETACHED}-part"
+"""How names of machines of detached flows, and of parts, end in patterns of IAM."""
 
 _DETACHED = re.compile(f"-[0-9a-f]{{{DIGITS}}}-[0-9a-f]{{{DIGITS}}}")
 
@@ -26,6 +28,11 @@ _DETACHED = re.compile(f"-[0-9a-f]{{{DIGITS}}}-[0-9a-f]{{{DIGITS}}}")
 def is_detached(machine: str, base: str) -> bool:
     """Whether a machine is one of a detached flow, in a deployment whose names begin so."""
     return machine.startswith(base) and bool(_DETACHED.fullmatch(machine[len(base) :]))
+
+
+def is_part(machine: str, base: str) -> bool:
+    """Whether a machine is a part of one, in a deployment whose names begin so."""
+    return machine.endswith("-part") and is_detached(machine.removesuffix("-part"), base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +51,13 @@ class Release:
         """Return the name of the machine of ``one``, which is the flow or a detached one of it."""
         if one is self.root:
             return self.compute.base
-        return f"{self.compute.base}-{self.root.plan.digest[:DIGITS]}-{one.plan.digest[:DIGITS]}"
+        return f"{self._name}-{one.plan.digest[:DIGITS]}"
+
+    def part(self, one: Compilation, path: str) -> str:
+        """Return the name of the machine of the sub-flow at ``path`` of ``one``."""
+        digest = hashlib.sha256(f"{one.plan.digest}/{path}".encode()).hexdigest()
+        return f"{self._name}-{digest[:DIGITS]}-part"
+
+    @property
+    def _name(self) -> str:
+        return f"{self.compute.base}-{self.root.plan.digest[:DIGITS]}"

@@ -11,7 +11,7 @@ from flowc_targets._shared.check_artifacts import artifact_url, moves_files, nam
 from flowc_targets.step_functions.compute import deployment_of
 from flowc_targets.step_functions.deploy.roles import ACCOUNT, ARN, HERE, REGION, Role, Statement
 from flowc_targets.step_functions.loops import Bucket
-from flowc_targets.step_functions.release import DETACHED
+from flowc_targets.step_functions.release import DETACHED, PART
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,7 +32,8 @@ def machine_arn(needs: Needs) -> str:
 def machine_patterns(needs: Needs, what: str, end: str = "") -> tuple[str, ...]:
     """Return the ARNs of the machines of all releases, or what else begins with their names."""
     own = f"{ARN}:states:{HERE}:{what}:{needs.base}"
-    return (own + end, own + DETACHED + end) if len(needs.family) > 1 else (own + end,)
+    ends = ["", *([DETACHED] if needs.has_detached else []), *([PART] if needs.has_parts else [])]
+    return tuple(own + kind + end for kind in ends)
 
 
 def roles(needs: Needs) -> dict[str, Role]:
@@ -70,6 +71,7 @@ def _machine(needs: Needs) -> Role:
     statements += _jobs(needs) if needs.jobs else []
     statements += _tasks(needs) if needs.tasks else []
     statements += _children(needs) if needs.children else []
+    statements += _parts(needs) if needs.has_parts else []
     purpose = "is the state machine"
     return Role(f"{needs.base}-machine", "states.amazonaws.com", purpose, tuple(statements))
 
@@ -119,6 +121,29 @@ def _tasks(needs: Needs) -> list[Statement]:
     ]
 
 
+def _parts(needs: Needs) -> list[Statement]:
+    """Return what ``startExecution.sync:2`` takes.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+    """
+    executions = f"{ARN}:states:{HERE}:execution:{needs.base}{PART}:*"
+    rule = f"{ARN}:events:{HERE}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+    events = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
+    return [
+        Statement(
+            "sub-flows are executions of machines of their own",
+            ("states:StartExecution",),
+            (machine_arn(needs) + PART,),
+        ),
+        Statement(
+            "these are watched and ended with their run",
+            ("states:DescribeExecution", "states:StopExecution"),
+            (executions,),
+        ),
+        Statement("Step Functions hears of their ends through its own rule", events, (rule,)),
+    ]
+
+
 def _children(needs: Needs) -> list[Statement]:
     keys: tuple[str, ...] = ()
     if needs.bucket is not None:
@@ -142,9 +167,9 @@ def _children(needs: Needs) -> list[Statement]:
 
 def _decide(needs: Needs) -> Role:
     role = _worker(needs, "decide", "settles, asks, opens and ends; runs no component")
-    if len(needs.family) == 1:
+    if not needs.has_detached:
         return role
-    machines = machine_patterns(needs, "stateMachine")[1:]
+    machines = (machine_arn(needs) + DETACHED,)
     start = Statement("runs of detached flows are started", ("states:StartExecution",), machines)
     return replace(role, statements=(*role.statements, start))
 

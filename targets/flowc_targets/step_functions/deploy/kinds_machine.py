@@ -17,7 +17,7 @@ from flowc_targets.step_functions.deploy.kinds import (
     tag_map,
 )
 from flowc_targets.step_functions.deploy.objects import USES, version_of
-from flowc_targets.step_functions.release import is_detached
+from flowc_targets.step_functions.release import is_detached, is_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +36,12 @@ _LATER = frozenset({"ConflictException", "StateMachineDeleting"})
 class StateMachines:
     """The machine, as its newest revision; runs are started by the alias.
 
-    Those of detached flows are beside it, one per release, and started by their names.
+    Those of detached flows and of parts are beside it, and started by their names.
     """
 
     def names(self, cloud: Cloud, base: str) -> Iterator[str]:
         """Yield the machines that are there."""
-        for name in (base, *detached_machines(cloud, base)):
+        for name in (base, *machines_beside(cloud, base)):
             if self._describe(cloud, name) is not None:
                 yield name
 
@@ -173,8 +173,14 @@ class MachineAliases:
 
 def detached_machines(cloud: Cloud, base: str) -> list[str]:
     """Return the names of the machines of detached flows, of all releases."""
+    return [name for name in machines_beside(cloud, base) if is_detached(name, base)]
+
+
+def machines_beside(cloud: Cloud, base: str) -> list[str]:
+    """Return the names of the machines of detached flows and of parts, of all releases."""
     found = cloud.pages("stepfunctions", "list_state_machines", "stateMachines")
-    return [str(one["name"]) for one in found if is_detached(str(one["name"]), base)]
+    names = [str(one["name"]) for one in found]
+    return [name for name in names if is_detached(name, base) or is_part(name, base)]
 
 
 def machine_arn(cloud: Cloud, name: str) -> str:

@@ -16,6 +16,7 @@ from flowc_targets.step_functions.compute import (
 )
 from flowc_targets.step_functions.definition import define
 from flowc_targets.step_functions.loops import Bucket, indices_of, is_distributed
+from flowc_targets.step_functions.parts import possible_parts
 from flowc_targets.step_functions.release import Release
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Needs:
     """Everything that a release needs, computed once. ``compilation``: the flow that is deployed.
 
     ``indices``: how long the lists for distributed loops are. ``children``: a machine starts
-    executions of itself.
+    executions of itself. ``has_parts``: there are machines of sub-flows.
 
     ``queues``: name → what its machines must offer; queues are not flowc's to make.
     """
@@ -45,6 +46,7 @@ class Needs:
     queues: Mapping[str, Mapping[str, object]]
     indices: tuple[int, ...]
     children: bool
+    has_parts: bool
     bucket: Bucket | None
     secrets: tuple[str, ...]
 
@@ -69,6 +71,7 @@ class Needs:
             _queues(units, compute),
             tuple(sorted({count for one in family for count in _indices(one)})),
             any(_children(one, release) for one in family),
+            any(possible_parts(one) and define(one, release).parts for one in family),
             Bucket.of(compilation.placement.stack.state_store),
             tuple(sorted(set(secret_names(compilation).values()))),
         )
@@ -82,6 +85,11 @@ class Needs:
     def family(self) -> tuple[Compilation, ...]:
         """Return the flow and the detached flows below it."""
         return self.compilation.family
+
+    @property
+    def has_detached(self) -> bool:
+        """Whether steps start runs of other flows."""
+        return len(self.family) > 1
 
     @property
     def base(self) -> str:
@@ -127,7 +135,8 @@ def _queues(units: Iterable[Unit], compute: Compute) -> dict[str, dict[str, obje
 def _children(compilation: Compilation, release: Release) -> bool:
     if not compilation.layout.whiles:
         return bool(_indices(compilation))
-    return any(history.loop for history in define(compilation, release).histories)
+    found = define(compilation, release)
+    return any(history.loop and history.loop not in found.parts for history in found.histories)
 
 
 def _indices(compilation: Compilation) -> tuple[int, ...]:

@@ -247,14 +247,24 @@ def _sweeper(needs: Needs) -> Iterator[Desired]:
 def _machine_arns(needs: Needs) -> list[Any]:
     """Return what the machines are called whose ends the sweeper hears of."""
     own = machine_arn(needs)
-    return [own, {"prefix": f"{own}-"}] if len(needs.family) > 1 else [own]
+    return [own, {"prefix": f"{own}-"}] if needs.has_detached else [own]
+
+
+def _beside(needs: Needs) -> Iterator[tuple[str, Any]]:
+    """Yield name and definition of the machines beside the flow's; parts before what runs them."""
+    for one in reversed(needs.family):
+        defined = define(one, needs.release)
+        for path, part in defined.parts.items():
+            yield needs.release.part(one, path), part
+        if one is not needs.compilation:
+            yield needs.release.machine(one), defined.machine
 
 
 def _machine(needs: Needs) -> Iterator[Desired]:
     role = roles(needs)["machine"].arn
-    for one in needs.family[1:]:
-        body = {"RoleArn": role, "Definition": define(one, needs.release).machine}
-        yield Desired(Ref(STATE_MACHINE, needs.release.machine(one)), body | own(needs))
+    for name, machine in _beside(needs):
+        body = {"RoleArn": role, "Definition": machine}
+        yield Desired(Ref(STATE_MACHINE, name), body | own(needs))
     body = {"RoleArn": role, "Definition": define(needs.compilation, needs.release).machine}
     yield Desired(Ref(STATE_MACHINE, needs.base), body | _machine_tags(needs))
     yield Desired(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_targets.step_functions.deploy import objects as kinds
 from flowc_targets.step_functions.deploy.cloud import GONE, Refused
-from flowc_targets.step_functions.deploy.kinds_machine import detached_machines, machine_arn
+from flowc_targets.step_functions.deploy.kinds_machine import machine_arn, machines_beside
 from flowc_targets.step_functions.deploy.schedules import SCHEDULE, SCHEDULE_GROUP
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _FREE = (kinds.STATE_MACHINE_ALIAS, SCHEDULE, SCHEDULE_GROUP)
 
 _VERSION = re.compile(r'"version":\s*"(p-[0-9a-f]{12})"')
 _FUNCTION = re.compile(r'"FunctionName":\s*"([^"]+)"')
-_MACHINE = re.compile(r'"machine":\s*"([^"]+)"')
+_MACHINE = re.compile(r'(?:"machine":\s*"|:stateMachine:)([\w-]+)')
 _LOGS = "/aws/lambda/"
 
 
@@ -39,7 +39,7 @@ class Unfinished:
     functions: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
-    detached: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
 
     def need(self, ref: Ref) -> str:
         """Return why an object has to stay, empty if it has not."""
@@ -49,7 +49,7 @@ class Unfinished:
     def _run(self, ref: Ref) -> str:
         if not self.other or ref.kind in _FREE:
             return ""
-        if ref.kind == kinds.STATE_MACHINE and ref.name in self.detached:
+        if ref.kind == kinds.STATE_MACHINE and ref.name in self.beside:
             return self.machines.get(ref.name, "")
         function, _, version = ref.name.removeprefix(_LOGS).partition(":")
         if ref.kind == kinds.FUNCTION_ALIAS:
@@ -67,8 +67,8 @@ def unfinished(cloud: Cloud, base: str, wanted: Mapping[str, Any]) -> Unfinished
 
     ``wanted``: definitions by the names of their machines.
     """
-    found = Unfinished(detached=frozenset(detached_machines(cloud, base)))
-    for machine in (base, *sorted(found.detached)):
+    found = Unfinished(beside=frozenset(machines_beside(cloud, base)))
+    for machine in (base, *sorted(found.beside)):
         _look(cloud, machine, wanted.get(machine), found)
     return found
 
