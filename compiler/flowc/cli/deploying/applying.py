@@ -9,7 +9,6 @@ command, which finds what is there already.
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from flowc.cli.deploying.asking import require_promises
 from flowc.cli.deploying.claiming import require_place
 from flowc.cli.deploying.compare import compare
+from flowc.cli.deploying.confirming import confirm
 from flowc.cli.deploying.failing import guarded, say_problems
 from flowc.cli.deploying.places import state_store
 from flowc.cli.deploying.planning import Asked, Prepared, live_plan, prepare, show
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from flowc.deploy.releases import Release
     from flowc_shim.stores.api import StateStore
 
-USAGE = 2
+HOW = "look at `flowc plan`, and deploy with `--yes`"
 
 
 @dataclass(slots=True)
@@ -160,8 +160,9 @@ def _deploy(prepared: Prepared, asked: Asked, yes: bool, dry_run: bool) -> int:
                 show([found], asked.format)
             if dry_run:
                 return 0
-            if not yes and not _confirmed(found):
-                return USAGE if not sys.stdin.isatty() else 1
+            code = 0 if yes else confirm(f"Deploy {found.title}?", HOW)
+            if code:
+                return code
             require_promises(store)
             require_token(prepared.deployment, store, decide=True)
             require_place(prepared.deployment, provider, store, claim=True)
@@ -170,15 +171,6 @@ def _deploy(prepared: Prepared, asked: Asked, yes: bool, dry_run: bool) -> int:
             return 0
     finally:
         provider.close()
-
-
-def _confirmed(found: Comparison) -> bool:
-    if not sys.stdin.isatty():
-        say("error: nobody is there to confirm this")
-        say("  = help: look at `flowc plan`, and deploy with `--yes`")
-        return False
-    print(f"Deploy {found.title}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _print(asked: Asked, found: Comparison, release: Release | None) -> None:

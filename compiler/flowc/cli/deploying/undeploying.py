@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowc.cli.deploying.applying import USAGE, delete
+from flowc.cli.deploying.applying import delete
 from flowc.cli.deploying.claiming import release_place, require_place
+from flowc.cli.deploying.confirming import confirm
 from flowc.cli.deploying.failing import guarded
 from flowc.cli.deploying.places import Deployment, deployments, state_store
 from flowc.cli.deploying.protection import require_token
@@ -54,8 +54,10 @@ def _undeploy(deployment: Deployment, asked: Asked, yes: bool, purge: bool) -> i
                 kept = f", {len(found)} objects stay" if found else ""
                 say(f"nothing of {deployment.title} is there to be taken down{kept}")
                 return 0
-            if not yes and not _confirmed(deployment, len(going), purge):
-                return USAGE if not sys.stdin.isatty() else 1
+            question = _question(deployment, len(going), purge)
+            code = 0 if yes else confirm(question, "take it down with `--yes`")
+            if code:
+                return code
             if going:
                 _take_down(deployment, provider, store)
             if purge:
@@ -94,15 +96,9 @@ def _purge(store: StateStore, deployment: Deployment) -> None:
     say(f"  - {count} runs in the state store")
 
 
-def _confirmed(deployment: Deployment, count: int, purge: bool) -> bool:
-    if not sys.stdin.isatty():
-        say("error: nobody is there to confirm this")
-        say("  = help: take it down with `--yes`")
-        return False
+def _question(deployment: Deployment, count: int, purge: bool) -> str:
     also = ", and everything that is stored of its runs" if purge else ""
-    question = f"Delete {count} objects of {deployment.title}{also}? [y/N] "
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return f"Delete {count} objects of {deployment.title}{also}?"
 
 
 def _print(asked: Asked, deployment: Deployment, count: int, purge: bool) -> None:
