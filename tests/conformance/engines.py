@@ -252,7 +252,7 @@ class Argo:
         finally:
             store.close()
 
-    def run(self, case: Case, granularity: str, seconds: float = 300) -> Observed:
+    def run(self, case: Case, granularity: str, seconds: float = 900) -> Observed:
         """Run a case to its end."""
         started = self.start(case, granularity)
         result = self.engine.wait(started.workflow, seconds)

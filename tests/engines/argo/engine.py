@@ -162,7 +162,7 @@ class ArgoEngine:
             raise
         return True
 
-    def wait(self, name: str, seconds: float = 300) -> Result:
+    def wait(self, name: str, seconds: float = 900) -> Result:
         """Wait for the end of a Workflow, exit handler included."""
         end = time.monotonic() + seconds
         while True:
