@@ -33,3 +33,12 @@ def test_no_room_is_too_long() -> None:
 def test_no_drawer_for_everything() -> None:
     drawers = {"utils.py", "helpers.py", "util.py", "misc.py", "common.py"}
     assert [path for path in tracked("*.py") if path.name in drawers] == []
+
+
+def test_decisions_have_numbers_of_their_own() -> None:
+    pages = [path.name for path in tracked("docs/decisions/*.md") if path.exists()]
+    numbers = [name.partition("-")[0] for name in pages]
+    assert len(set(numbers)) == len(numbers)
+    for page in pages:
+        first = (ROOT / "docs/decisions" / page).read_text(encoding="utf-8").splitlines()[0]
+        assert first.startswith(f"# {page.partition('-')[0]}"), page
