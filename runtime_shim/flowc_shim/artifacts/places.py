@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 BUCKETS = ("s3", "gs", "az")
 
+FILES = "files"
+"""The folder of a run in which its files are."""
+
 
 class FileNotThere(Exception):
     """There is no file at this URI."""
@@ -31,6 +34,9 @@ class Place(Protocol):
 
     def get(self, key: str, target: Path) -> None:
         """Copy ``key`` to ``target``; raises FileNotThere, StoreUnavailable, OSError."""
+
+    def delete_below(self, prefix: str) -> None:
+        """Delete all files below ``prefix``; raises StoreUnavailable."""
 
 
 def open_place(url: str, options: Mapping[str, str]) -> Place:
@@ -93,6 +99,15 @@ class Folder:
         except FileNotFoundError as error:
             raise FileNotThere(uri_of(self, key)) from error
 
+    def delete_below(self, prefix: str) -> None:
+        """Delete all files below ``prefix``; raises StoreUnavailable."""
+        folder = self._path(prefix)
+        try:
+            if folder.is_dir():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise _unavailable(self, prefix, error) from error
+
     def _path(self, key: str) -> Path:
         return self._root.joinpath(*unquote(key).split("/"))
 
@@ -129,6 +144,10 @@ class Bucket:
             raise FileNotThere(uri_of(self, key)) from error
         except BaseError as error:
             raise _unavailable(self, key, error) from error
+
+    def delete_below(self, prefix: str) -> None:
+        """Delete all files below ``prefix``; raises StoreUnavailable."""
+        self._objects.delete_run(unquote(prefix))
 
 
 def _unavailable(place: Place, key: str, error: Exception) -> StoreUnavailable:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from flowc_shim.artifacts.places import (
+    FILES,
     FileNotThere,
     Place,
     key_below,
@@ -102,7 +103,7 @@ class Artifacts:
     def _keep(self, name: str, path: Path) -> Reference:
         digest, size = _digest(path)
         place = self._home()
-        key = f"{self._prefix}/files/{digest}/{quoted(Path(name).name)}"
+        key = f"{self._prefix}/{FILES}/{digest}/{quoted(Path(name).name)}"
         try:
             place.put(key, path)
         except (StoreUnavailable, OSError) as error:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowc_shim.artifacts.uses import stores_in
 from flowc_shim.contract.errors import final_error
 from flowc_shim.contract.outcomes import Outcome
 from flowc_shim.contract.plan import PLAN_VERSION
@@ -21,7 +22,7 @@ from flowc_shim.contract.steps import PlanCall, PlanStep
 from flowc_shim.language.canonical import canonical, digest
 from flowc_shim.language.evaluate import evaluate
 from flowc_shim.runner.attempts import choose
-from flowc_shim.runner.keys import Indices, cache_key, cache_prefix
+from flowc_shim.runner.keys import Indices, cache_key, cache_prefix, cache_use_key
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.blobs import get_blob, put_blob
 from flowc_shim.stores.bodies import CorruptBody
@@ -29,8 +30,12 @@ from flowc_shim.stores.commit import commit
 
 if TYPE_CHECKING:
     from flowc_shim.contract.json_types import Json
+    from flowc_shim.runner.journal import Journal
     from flowc_shim.runner.records import StepRecord
     from flowc_shim.runner.runtime import Runtime
+
+TAKING_SECONDS = 3600
+"""How long after its time to live a result that was found in time may still be on its way."""
 
 LARGE = 64 * 1024
 """Bytes of JSON above which a value is a blob beside its entry."""
@@ -115,9 +120,18 @@ def publish(runtime: Runtime, place: CachePlace | None, record: StepRecord) -> N
     value = journal.value(record)
     entry: dict[str, Json] = {"created": time.time(), "run": journal.run}
     with suppress(StoreUnavailable, CorruptBody):
+        _use_files(journal, place, value)
         if len(canonical(value)) > LARGE:
             entry["blob"] = put_blob(journal.store, cache_prefix(place.digest), value, tries=1)
         else:
             entry["value"] = value
         key = cache_key(place.digest, place.window)
         commit(journal.store, key, entry, journal.writer, tries=1)
+
+
+def _use_files(journal: Journal, place: CachePlace, value: Json) -> None:
+    """Say that files are used as long as somebody may take the result that refers to them."""
+    row = {"until": time.time() + place.ttl + TAKING_SECONDS}
+    for stored_by in stores_in(value):
+        key = cache_use_key(stored_by, place.digest, place.window)
+        commit(journal.store, key, row, journal.writer, tries=1)

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flowc_shim.artifacts.reference import KEY as ARTIFACT
+from flowc_shim.artifacts.uses import stores_in
 from flowc_shim.contract.errors import ErrorInfo
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
 from flowc_shim.runner import keys
@@ -62,6 +64,7 @@ class Journal:
         self.writer = writer or new_writer()
         self.prefix = keys.run_prefix(run)
         self._known: dict[tuple[Indices, str], StepRecord] = {}
+        self._used: set[str] = set()
         self._large: OrderedDict[str, Json] = OrderedDict()
         self._counted: set[tuple[str, Indices, int]] = set()
         self._lock = threading.Lock()
@@ -72,9 +75,17 @@ class Journal:
 
     def _pack(self, value: Json) -> dict[str, Json]:
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        if f'"{ARTIFACT}"' in text:
+            self._use_files(value)
         if len(text) > BLOB_THRESHOLD:
             return {"blob": put_blob(self.store, self.prefix, value, VALUE_KIND)}
         return {"value": value}
+
+    def _use_files(self, value: Json) -> None:
+        """Say that this run uses files which other runs stored, before a record says so."""
+        for stored_by in stores_in(value) - self._used - {self.prefix}:
+            self._decide(keys.run_use_key(stored_by, self.run), {"run": self.run})
+            self._used.add(stored_by)
 
     def _unpack(self, row: dict[str, Json]) -> Json:
         if "blob" not in row:

@@ -152,9 +152,28 @@ def open_run_key(deployment: str, run: str) -> str:
     return f"{deployment_prefix(deployment)}/open/{_part(run)}/-"
 
 
+def uses_prefix(run_prefix: str) -> str:
+    """Return where it is said who uses the files of the run with this prefix."""
+    return f"uses/{run_prefix.removeprefix('runs/')}"
+
+
+def run_use_key(run_prefix: str, run: str) -> str:
+    """Return the key of the row that says that ``run`` does."""
+    return f"{uses_prefix(run_prefix)}/{_part(run)}"
+
+
+def cache_use_key(run_prefix: str, digest: str, window: int) -> str:
+    """Return the key of the row that says that a cached result does."""
+    return f"{uses_prefix(run_prefix)}/cache.{digest}.{window}"
+
+
+CACHE = "cache"
+"""Where cached results are."""
+
+
 def cache_prefix(digest: str) -> str:
     """Return the prefix of the results that depend on what has this digest."""
-    return f"cache/{digest}"
+    return f"{CACHE}/{digest}"
 
 
 def cache_key(digest: str, window: int) -> str:

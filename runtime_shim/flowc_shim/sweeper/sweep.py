@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from flowc_shim.artifacts.places import open_place
+from flowc_shim.aws_secrets import with_secrets
 from flowc_shim.contract.errors import platform_error
 from flowc_shim.contract.scopes import ROOT
 from flowc_shim.runner import keys
@@ -20,14 +22,17 @@ from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finally_steps import run_finally_here
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.plans import PlanProblem, plan_key
-from flowc_shim.runner.session import RUN_NAME, open_session
+from flowc_shim.runner.session import RUN_NAME, artifact_store_of, open_session
 from flowc_shim.runner.settle import STOPPED_STATUSES
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.sweeper.api import Engine, EngineEnd, EngineUnavailable
+from flowc_shim.sweeper.cached import forget_cached
+from flowc_shim.sweeper.files import StoredFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from flowc_shim.artifacts.places import Place
     from flowc_shim.contract.json_types import Json
     from flowc_shim.stores.api import StateStore
 
@@ -47,20 +52,26 @@ SUCCEEDED = "succeeded"
 class Swept:
     """What a sweep did: runs that got an end, that had one, that go on, and that were forgotten.
 
-    ``failed``: run → why nothing could be done for it now; the next sweep tries again.
+    ``cached``: how many cached results were forgotten.
+
+    ``kept``: run → who uses its files, so that it stays past its retention. ``failed``: run → why
+    nothing could be done for it now; the next sweep tries again.
     """
 
     ended: list[str] = field(default_factory=list)
     closed: int = 0
     going_on: int = 0
     forgotten: list[str] = field(default_factory=list)
+    cached: int = 0
+    kept: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
         """Return it for the container's log."""
         return {
             "ended": self.ended, "closed": self.closed, "going_on": self.going_on,
-            "forgotten": self.forgotten, "failed": self.failed,
+            "forgotten": self.forgotten, "cached": self.cached, "kept": self.kept,
+            "failed": self.failed,
         }  # fmt: skip
 
 
@@ -84,15 +95,30 @@ def sweep(
         except (PlanProblem, EngineUnavailable, StoreUnavailable, ValueError) as error:
             found.failed[run] = str(error)
     moment = time.time() if now is None else now
-    forget_old(store, deployment, moment - retention, found)
+    files = StoredFiles(store, _place(env), moment)
+    forget_old(store, deployment, moment - retention, found, files)
+    try:
+        found.cached = forget_cached(store, moment)
+    except StoreUnavailable as error:
+        found.failed["cached results"] = str(error)
     return found
 
 
-def forget_old(store: StateStore, deployment: str, before: float, found: Swept) -> None:
-    """Delete everything of the runs that were started ``before`` (epoch seconds) and have ended."""
+def _place(env: Mapping[str, str]) -> Place | None:
+    url, options = artifact_store_of(with_secrets(env))
+    return None if url is None else open_place(url, options)
+
+
+def forget_old(
+    store: StateStore, deployment: str, before: float, found: Swept, files: StoredFiles
+) -> None:
+    """Delete everything of the runs that were started ``before`` (epoch seconds) and have ended.
+
+    One whose ``files`` somebody uses stays.
+    """
     for key, run in _old_runs(store, deployment, before):
         try:
-            _forget(store, deployment, key, run, found)
+            _forget(store, deployment, key, run, found, files)
         except StoreUnavailable as error:
             found.failed[run] = str(error)
 
@@ -157,17 +183,26 @@ def _old_runs(store: StateStore, deployment: str, before: float) -> Iterator[tup
             yield key, str(json.loads(body)["run"])
 
 
-def _forget(store: StateStore, deployment: str, key: str, run: str, found: Swept) -> None:
+def _forget(
+    store: StateStore, deployment: str, key: str, run: str, found: Swept, files: StoredFiles
+) -> None:
     """Delete everything of a run that has ended; its entry in the list goes last."""
     journal = Journal(store, run)
     header = journal.header()
     if header and journal.end() is None:
+        return
+    has_files = files.may_be_of(header)
+    user = files.needed(run) if has_files else ""
+    if user:
+        found.kept[run] = user
         return
     name = str(header.get("name") or "")
     store.delete_run(keys.open_run_key(deployment, run).removesuffix("/-"))
     store.delete_run(keys.run_prefix(run))
     if name:
         _forget_name(store, name)
+    if has_files:
+        files.forget(run)
     store.delete_run(key.removesuffix("/-"))
     found.forgotten.append(run)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from flowc.detached import flow_name
-from flowc_shim.artifacts.places import beside_state
+from flowc_shim.artifacts.places import beside_state, open_place
 from flowc_shim.blob_api.command import StoreBlobs
 from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.scopes import FINALLY, ROOT
@@ -30,6 +30,8 @@ from flowc_shim.runner.variables import Variables
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.commit import commit
 from flowc_shim.stores.open import open_store
+from flowc_shim.sweeper.cached import forget_cached
+from flowc_shim.sweeper.files import StoredFiles
 from flowc_shim.sweeper.sweep import Swept, forget_old
 from flowc_targets.local.deployments import Deployments
 from flowc_targets.local.detached import HOW, DetachedRuns
@@ -334,7 +336,10 @@ def _forget_old(compilation: Compilation, store: StateStore) -> None:
     """Forget runs past the stack's retention: here nobody else does, and without one all stay."""
     retention = compilation.placement.stack.retention
     if retention is not None:
-        forget_old(store, f"local/{compilation.name}", time.time() - retention, Swept())
+        now = time.time()
+        files = StoredFiles(store, open_place(*artifact_store(compilation, store.url)), now)
+        forget_old(store, f"local/{compilation.name}", now - retention, Swept(), files)
+        forget_cached(store, now)
 
 
 def _opened(url: str, options: Mapping[str, Json]) -> StateStore:

@@ -204,13 +204,26 @@ def _sweep(needs: Needs) -> Role:
     forgotten = []
     if needs.bucket is not None:
         root = f"{ARN}:s3:::{needs.bucket.name}/{needs.bucket.prefix}"
-        folders = tuple(f"{root}{folder}/*" for folder in written_folders(needs))
-        reason = "it forgets runs that are past their retention"
+        written = dict.fromkeys([*written_folders(needs), "cache"])
+        folders = tuple(f"{root}{folder}/*" for folder in written)
+        reason = "it forgets runs that are past their retention, and cached results"
         forgotten = [Statement(reason, ("s3:DeleteObject",), folders)]
+    if moves_files(needs.compilation):
+        forgotten += list(_forgotten_files(needs))
     logs = _logs([f"/aws/lambda/{needs.sweep.name}"])
     purpose = "records the end of runs that were aborted or died, and forgets old ones"
     statements = (logs, asked, *forgotten, *_store(needs))
     return Role(f"{needs.base}-sweep", LAMBDA_SERVICE, purpose, statements)
+
+
+def _forgotten_files(needs: Needs) -> Iterator[Statement]:
+    files = Bucket.at(artifact_url(needs.compilation))
+    if files is not None:
+        root = f"{ARN}:s3:::{files.name}"
+        stored = f"{root}/{files.prefix}runs/*"
+        yield Statement("their files go with them", ("s3:DeleteObject",), (stored,))
+        listed = {"StringLike": {"s3:prefix": [f"{files.prefix}runs/*"]}}
+        yield Statement("files are found", ("s3:ListBucket",), (root,), listed)
 
 
 def written_folders(needs: Needs) -> list[str]:
@@ -219,7 +232,7 @@ def written_folders(needs: Needs) -> list[str]:
     more = ["fires"] if needs.compilation.triggers else []
     if any(step.cache is not None for one in needs.family for step in one.program.steps.values()):
         more.append("cache")
-    return ["runs", "names", f"{own}/runs", f"{own}/open", *more]
+    return ["runs", "uses", "names", f"{own}/runs", f"{own}/open", *more]
 
 
 def _pull(needs: Needs) -> Role:
