@@ -313,8 +313,8 @@ def test_roles_may_what_they_need_and_only_the_sweeper_deletes() -> None:
     ]
     own = "bucket/state/deployments/step-functions%2Forders"
     assert put == [
-        "bucket/state/runs/*", "bucket/state/names/*", f"{own}/runs/*", f"{own}/open/*",
-        "bucket/state/artifacts/runs/*",
+        "bucket/state/runs/*", "bucket/state/uses/*", "bucket/state/names/*",
+        f"{own}/runs/*", f"{own}/open/*", "bucket/state/artifacts/runs/*",
     ]  # fmt: skip
 
 
