@@ -33,6 +33,7 @@ UNIT = (
     f"ghcr.io/flowc-dev/flowc-unit:{__version__}",
     "ghcr.io/acme/forecast-unit:1.0",
     "ghcr.io/acme/nightly-unit:1.0",
+    "ghcr.io/acme/orders-unit:1.0",
 )
 """The image that manifests name where a stack names none, and those that the examples' stacks
 name: here one is made, not pulled, with the components of all."""
