@@ -3,55 +3,30 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-import uuid
 from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.artifacts.reference import KEY as ARTIFACT
-from flowc_shim.artifacts.uses import stores_in
 from flowc_shim.contract.errors import ErrorInfo
 from flowc_shim.contract.outcomes import EDGE_TRUE, Outcome
 from flowc_shim.runner import keys
-from flowc_shim.runner.records import (
-    RECORD_VERSION,
-    AttemptRow,
-    EndRecord,
-    LoopRecord,
-    PassState,
-    StepRecord,
-)
-from flowc_shim.stores.api import StoreUnavailable
-from flowc_shim.stores.blobs import get_blob, put_blob
-from flowc_shim.stores.commit import commit
+from flowc_shim.runner.attempt_rows import AttemptRows
+from flowc_shim.runner.failing_rows import FailingRows
+from flowc_shim.runner.records import EndRecord, LoopRecord, PassState, StepRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from flowc_shim.contract.json_types import Json
     from flowc_shim.runner.keys import Indices
     from flowc_shim.stores.api import StateStore
 
-BLOB_THRESHOLD = 64 * 1024
-"""Bytes of JSON above which a value becomes a blob."""
-
-ATTEMPTS_TOGETHER = 16
-"""Attempts of a step that are read at a time."""
-
 LARGE_KEPT = 32
 """Large values that are kept in memory, those used last."""
 
-VALUE_KIND = "value"
 
-
-def new_writer() -> str:
-    """Return an id for one process and its intents; a restarted process takes another."""
-    return uuid.uuid4().hex
-
-
-class Journal:
+class Journal(AttemptRows, FailingRows):
     """Reads and commits of one run by one writer; safe to use from several threads.
 
     Step records never change once committed, so those that were read are kept, without the values
@@ -59,48 +34,11 @@ class Journal:
     """
 
     def __init__(self, store: StateStore, run: str, writer: str | None = None) -> None:
-        self.store = store
-        self.run = run
-        self.writer = writer or new_writer()
-        self.prefix = keys.run_prefix(run)
+        super().__init__(store, run, writer)
         self._known: dict[tuple[Indices, str], StepRecord] = {}
-        self._used: set[str] = set()
         self._large: OrderedDict[str, Json] = OrderedDict()
-        self._counted: set[tuple[str, Indices, int]] = set()
-        self._lock = threading.Lock()
         self._start: list[dict[str, Json]] = []
         self._conclusion: EndRecord | None = None
-
-    # values
-
-    def _pack(self, value: Json) -> dict[str, Json]:
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        if f'"{ARTIFACT}"' in text:
-            self._use_files(value)
-        if len(text) > BLOB_THRESHOLD:
-            return {"blob": put_blob(self.store, self.prefix, value, VALUE_KIND)}
-        return {"value": value}
-
-    def _use_files(self, value: Json) -> None:
-        """Say that this run uses files which other runs stored, before a record says so."""
-        for stored_by in stores_in(value) - self._used - {self.prefix}:
-            self._decide(keys.run_use_key(stored_by, self.run), {"run": self.run})
-            self._used.add(stored_by)
-
-    def _unpack(self, row: dict[str, Json]) -> Json:
-        if "blob" not in row:
-            return row.get("value")
-        try:
-            return get_blob(self.store, self.prefix, row["blob"])[0]
-        except KeyError as error:
-            raise StoreUnavailable(f"blob {row['blob']} of run {self.run} is gone") from error
-
-    def _read(self, key: str) -> dict[str, Json] | None:
-        body = self.store.read(key)
-        return None if body is None else json.loads(body)
-
-    def _decide(self, key: str, row: dict[str, Json]) -> dict[str, Json]:
-        return commit(self.store, key, {"v": RECORD_VERSION, **row}, self.writer).record
 
     # the run
 
@@ -291,52 +229,6 @@ class Journal:
                 self._large.popitem(last=False)
         return value
 
-    # attempts
-
-    def attempts(self, indices: Indices, step: str) -> list[AttemptRow]:
-        """Return the attempts that were ever begun, in order."""
-        out: list[AttemptRow] = []
-        if self._read(keys.attempt_key(self.run, indices, step, 1)) is None:
-            return out
-        while len(out) % ATTEMPTS_TOGETHER == 0:  # numbers have no gaps
-            more = self._attempts_from(indices, step, len(out) + 1)
-            if not more:
-                break
-            out += more
-        return out
-
-    def _attempts_from(self, indices: Indices, step: str, first: int) -> list[AttemptRow]:
-        numbers = range(first, first + ATTEMPTS_TOGETHER)
-        begun = {keys.attempt_key(self.run, indices, step, n): n for n in numbers}
-        ended = {keys.attempt_end_key(self.run, indices, step, n): n for n in numbers}
-        rows = self.store.read_many([*begun, *ended])
-        errors = {
-            n: ErrorInfo.from_json(json.loads(rows[key])["error"])
-            for key, n in ended.items()
-            if key in rows
-        }
-        out = []
-        for key, n in begun.items():
-            if key not in rows:
-                break
-            row = json.loads(rows[key])
-            out.append(AttemptRow(n, row["writer"], row["started"], errors.get(n)))
-        return out
-
-    def begin_attempt(self, indices: Indices, step: str, number: int) -> int:
-        """Claim attempt ``number``, or the next free one; returns the number claimed."""
-        while True:
-            key = keys.attempt_key(self.run, indices, step, number)
-            row = self._decide(key, {"started": time.time()})
-            if row["writer"] == self.writer:
-                return number
-            number += 1
-
-    def end_attempt(self, indices: Indices, step: str, error: ErrorInfo) -> None:
-        """Write how attempt ``error.attempt`` failed."""
-        key = keys.attempt_end_key(self.run, indices, step, error.attempt)
-        self._decide(key, {"error": error.to_json(), "ended": time.time()})
-
     # loops
 
     def loop(self, indices: Indices, loop: str) -> LoopRecord | None:
@@ -404,74 +296,6 @@ class Journal:
         wanted = partial(keys.state_key, self.run, indices, loop)
         number = self._last_number(wanted, 0, most)
         return first if number == 0 else self.state(indices, loop, number)
-
-    # flags
-
-    def set_failing(self, scope: str, indices: Indices, reason: dict[str, Json]) -> bool:
-        """Say that nothing new may start in this scope; whether it was this writer who did."""
-        row = self._decide(keys.failing_key(self.run, scope, indices), {"reason": reason})
-        return bool(row["writer"] == self.writer)
-
-    def count_failed_item(
-        self, loop: str, indices: Indices, index: int, most: int, *, maybe_counted: bool
-    ) -> int:
-        """Write down that item ``index`` failed, once; returns how many items have, up to ``most``.
-
-        Rows are numbered without gaps, so the last one is found without reading them all.
-        ``maybe_counted``: another process may have written it, and was killed then.
-        """
-        with self._lock:
-            if (loop, indices, index) in self._counted:
-                return 0
-            self._counted.add((loop, indices, index))
-        if maybe_counted:
-            rows = [keys.failed_item_key(self.run, loop, indices, n) for n in range(1, most + 1)]
-            found = self.store.read_many(rows).values()
-            if index in [json.loads(body)["item"] for body in found]:
-                return len(found)
-        number = 0
-        while number < most:
-            wanted = partial(keys.failed_item_key, self.run, loop, indices)
-            number = self._last_number(wanted, number, most) + 1
-            if number > most:
-                return most
-            row = self._decide(
-                keys.failed_item_key(self.run, loop, indices, number), {"item": index}
-            )
-            if row["writer"] == self.writer and row["item"] == index:
-                return number
-        return most
-
-    def _last_number(self, key: Callable[[int], str], known: int, most: int) -> int:
-        """Return the number of the last row there is, from ``known``, which is there (or 0).
-
-        Rows are numbered without gaps.
-        """
-        while True:
-            numbers, step = [], 1
-            while known + step <= most:
-                numbers.append(known + step)
-                step *= 2
-            wanted = {key(n): n for n in numbers}
-            found = self.store.read_many(list(wanted))
-            if not found:
-                return known
-            known = max(wanted[key] for key in found)
-
-    def set_loop_failing(self, loop: str, indices: Indices) -> None:
-        """Say that a loop has more failed items than it tolerates."""
-        self._decide(keys.loop_failing_key(self.run, loop, indices), {})
-
-    def failing_reason(self, scope: str, indices: Indices) -> dict[str, Json] | None:
-        """Return why the scope is failing, None if it is not."""
-        row = self._read(keys.failing_key(self.run, scope, indices))
-        return None if row is None else row["reason"]
-
-    def any_key(self, wanted: Sequence[str]) -> bool:
-        """Whether any of these keys exists."""
-        if len(wanted) == 1:
-            return self.store.read(wanted[0]) is not None
-        return bool(self.store.read_many(list(wanted)))
 
 
 def _state(number: int, row: dict[str, Json]) -> PassState:

@@ -22,9 +22,10 @@ from flowc_shim.contract.scopes import FINALLY, ROOT
 from flowc_shim.contract.secrets import revealed
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finish import begin_run
-from flowc_shim.runner.journal import Journal, new_writer
+from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.keys import run_prefix
 from flowc_shim.runner.plans import publish_plan
+from flowc_shim.runner.rows import new_writer
 from flowc_shim.runner.runtime import Runtime
 from flowc_shim.runner.variables import Variables
 from flowc_shim.stores.api import StoreUnavailable

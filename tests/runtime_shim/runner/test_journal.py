@@ -9,8 +9,9 @@ from tests.runtime_shim.runner.world import Components, World, fails, plan_of
 from tests.runtime_shim.stores.faults import Passing
 
 from flowc_shim.contract.outcomes import Outcome
-from flowc_shim.runner.journal import BLOB_THRESHOLD, LARGE_KEPT, Journal
+from flowc_shim.runner.journal import LARGE_KEPT, Journal
 from flowc_shim.runner.records import StepRecord
+from flowc_shim.runner.rows import BLOB_THRESHOLD
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.memory import MemoryStore
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.deploy.provider import DeployError
-from flowc_shim.runner.journal import new_writer
 from flowc_shim.runner.keys import deployment_prefix
+from flowc_shim.runner.rows import new_writer
 from flowc_shim.stores.bodies import decode_object
 from flowc_shim.stores.commit import commit
 

@@ -11,8 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc.deploy.releases import Release
-from flowc_shim.runner.journal import new_writer
 from flowc_shim.runner.keys import deployment_prefix
+from flowc_shim.runner.rows import new_writer
 from flowc_shim.stores.commit import commit
 
 if TYPE_CHECKING:
