@@ -115,18 +115,22 @@ class _Reader:
         if not follow and not _has_begun(pod):
             return
         path = PODS.path(self._namespace, pod["metadata"]["name"]) + "/log"
-        params = {"container": "main", "timestamps": "true", "follow": str(follow).lower()}
         unit, scope = _note(pod, "unit") or "", _note(pod, "scope") or ""
-        with self._connection.stream(path, **params) as lines:
+        with self._connection.stream(path, **asked(follow)) as lines:
             for line in lines:
-                stamp, _, text = line.partition(" ")
-                if not is_of_executor(text):
-                    yield LogLine(unit, scope, text, stamp)
+                yield from printed(unit, scope, line)
 
 
-def is_of_executor(line: str) -> bool:
-    """Whether Argo's executor wrote a line, and not the container that it wraps."""
-    return _OF_EXECUTOR in f"{line} "
+def asked(follow: bool) -> dict[str, str]:
+    """Return how a unit's container is asked for what it printed."""
+    return {"container": "main", "timestamps": "true", "follow": str(follow).lower()}
+
+
+def printed(unit: str, scope: str, line: str) -> Iterator[LogLine]:
+    """Yield a line with its time, unless Argo's executor wrote it, which wraps the container."""
+    stamp, _, text = line.partition(" ")
+    if _OF_EXECUTOR not in f"{text} ":
+        yield LogLine(unit, scope, text, stamp)
 
 
 def _note(pod: Document, name: str) -> str | None:

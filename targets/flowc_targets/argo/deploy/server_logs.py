@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.provider import DeployError, LogLine
-from flowc_targets.argo.deploy.logs import is_of_executor
+from flowc_targets.argo.deploy.logs import asked, printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,15 +34,13 @@ def logs(
     if not nodes.look():
         return  # gone, and the name may be another run's
     path = f"/api/v1/workflows/{namespace}/{run.name}/log"
-    params = {"container": "main", "timestamps": "true", "follow": str(follow).lower()}
-    asked = {f"logOptions.{key}": value for key, value in params.items()}
-    with connection.stream(path, **asked) as lines:
+    params = {f"logOptions.{key}": value for key, value in asked(follow).items()}
+    with connection.stream(path, **params) as lines:
         for line in lines:
             pod, content = _entry(line)
             unit, scope = nodes.of_pod(pod)
-            stamp, _, text = content.partition(" ")
-            if (not units or unit in units) and pod and not is_of_executor(text):
-                yield LogLine(unit, scope, text, stamp)
+            if pod and (not units or unit in units):
+                yield from printed(unit, scope, content)
 
 
 def _entry(line: str) -> tuple[str, str]:
