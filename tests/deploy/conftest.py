@@ -15,7 +15,8 @@ from tests.engines.argo.node import import_image
 from tests.runtime_shim.stores import s3_server
 
 from flowc_targets.argo.deploy.connection import Connection, connect
-from flowc_targets.argo.deploy.kinds import KINDS, MANAGED_BY, MANAGER, SECRETS
+from flowc_targets.argo.deploy.kinds import KINDS, SECRETS
+from flowc_targets.argo.identity import MANAGED_BY, MANAGER
 from flowc_targets.argo.pods import DEFAULT_IMAGE
 
 if TYPE_CHECKING:

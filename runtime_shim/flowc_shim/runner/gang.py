@@ -30,7 +30,7 @@ from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.commit import land
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from flowc_shim.components.api import Call, CallHost, ComponentClient
     from flowc_shim.contract.json_types import Json
@@ -134,7 +134,7 @@ class Gang:
 
 
 @contextmanager
-def _watching(look: Any, stop: threading.Event) -> Iterator[None]:
+def _watching(look: Callable[[], bool], stop: threading.Event) -> Iterator[None]:
     """Set ``stop`` once ``look`` says so, as long as the block runs; stores may be away."""
     done = threading.Event()
 

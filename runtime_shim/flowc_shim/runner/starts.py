@@ -60,11 +60,11 @@ def _ask_engine(
     if engine == "local":
         return  # whoever runs this one looks for the row
     if engine == "kubernetes":
-        from flowc_shim.runner.start_workflow import start_workflow
+        from flowc_shim.engines.start_workflow import start_workflow
 
         start_workflow(how, name, trigger)
     elif engine == "step-functions":
-        from flowc_shim.runner.start_execution import start_execution
+        from flowc_shim.engines.start_execution import start_execution
 
         start_execution(how, run, name, trigger)
     else:

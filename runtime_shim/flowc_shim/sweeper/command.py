@@ -7,10 +7,10 @@ import os
 import sys
 
 from flowc_shim.contract.verdict import ExitCode
+from flowc_shim.engines.api import EngineUnavailable
 from flowc_shim.runner.plans import PlanProblem, load_plan, publish_plan
 from flowc_shim.runner.session import DEPLOYMENT, PLAN, open_store_of
 from flowc_shim.stores.api import StoreUnavailable
-from flowc_shim.sweeper.api import EngineUnavailable
 from flowc_shim.sweeper.sweep import RETENTION, sweep
 
 FAILED = 1
@@ -18,7 +18,7 @@ FAILED = 1
 
 def run_sweep(plan: str, retention: float | None = None) -> int:
     """Sweep, and print what was done; 1 if something has to be tried again."""
-    from flowc_shim.sweeper.kubernetes import inside
+    from flowc_shim.engines.kubernetes import inside
 
     kept = RETENTION if retention is None else retention
     try:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from flowc_shim.engines.api import EngineEnd, EngineUnavailable
 from flowc_shim.runner.session import DEPLOYMENT, open_store_of
-from flowc_shim.sweeper.api import EngineEnd, EngineUnavailable
 from flowc_shim.sweeper.sweep import RETENTION, RETENTION_SECONDS, sweep
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class StepFunctions:
-    """Implements :class:`flowc_shim.sweeper.api.Engine` for executions; ``client`` is boto3's."""
+    """Implements :class:`flowc_shim.engines.api.Engine` for executions; ``client`` is boto3's."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

@@ -17,6 +17,7 @@ from flowc_shim.artifacts.places import open_place
 from flowc_shim.aws_secrets import with_secrets
 from flowc_shim.contract.errors import platform_error
 from flowc_shim.contract.scopes import ROOT
+from flowc_shim.engines.api import Engine, EngineEnd, EngineUnavailable
 from flowc_shim.runner import keys
 from flowc_shim.runner.commands import Request, perform
 from flowc_shim.runner.finally_steps import run_finally_here
@@ -25,7 +26,6 @@ from flowc_shim.runner.plans import PlanProblem, plan_key
 from flowc_shim.runner.session import RUN_NAME, artifact_store_of, open_session
 from flowc_shim.runner.settle import STOPPED_STATUSES
 from flowc_shim.stores.api import StoreUnavailable
-from flowc_shim.sweeper.api import Engine, EngineEnd, EngineUnavailable
 from flowc_shim.sweeper.cached import forget_cached
 from flowc_shim.sweeper.files import StoredFiles
 

@@ -11,6 +11,10 @@ from flowc_targets.argo.limits import OBJECT_NAME
 if TYPE_CHECKING:
     from flowc.target import Compilation
 
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "flowc"
+"""What that label says of everything that flowc writes; and the field manager of it."""
+
 ROLE = "flowc.dev/role"
 """A label: what a CronWorkflow of flowc is for, ``schedule`` or ``sweeper``."""
 
@@ -51,7 +55,7 @@ def namespace_in(compilation: Compilation) -> str:
 def labels_of(compilation: Compilation) -> dict[str, str]:
     """Return the labels of all objects, and of the Workflows and pods made from them."""
     labels = {
-        "app.kubernetes.io/managed-by": "flowc",
+        MANAGED_BY: MANAGER,
         NAME: base_name(compilation),
         "flowc.dev/flow": label_value(compilation.program.name),
         "flowc.dev/project": label_value(compilation.placement.project),

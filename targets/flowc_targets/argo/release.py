@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc_targets._shared.names import object_name
-from flowc_targets.argo.identity import NAME, PLAN, base_name, plan_name
+from flowc_targets.argo.identity import MANAGED_BY, MANAGER, NAME, PLAN, base_name, plan_name
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
@@ -47,7 +47,7 @@ class Release:
     def starts(self, one: Compilation) -> dict[str, str]:
         """Return how each step of ``one`` that starts a run does that, as a shim reads it."""
         labels = {
-            "app.kubernetes.io/managed-by": "flowc",
+            MANAGED_BY: MANAGER,
             NAME: base_name(self.root),
             PLAN: self.digest[:DIGITS],
         }

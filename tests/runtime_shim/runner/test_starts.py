@@ -16,9 +16,9 @@ from tests.servers.local_http import serving
 from flowc_shim.components.runs import RunsClient
 from flowc_shim.contract.errors import FlowError
 from flowc_shim.contract.trigger import Origin
-from flowc_shim.runner import start_workflow
+from flowc_shim.engines import start_workflow
+from flowc_shim.engines.kubernetes import Kubernetes
 from flowc_shim.runner.finish import begin_run
-from flowc_shim.sweeper.kubernetes import Kubernetes
 from flowc_targets.local.detached import HOW
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ import pytest
 from tests.runtime_shim.runner.world import World, plan_of
 from tests.servers.local_http import serving
 
+from flowc_shim.engines.api import EngineEnd, EngineUnavailable
+from flowc_shim.engines.kubernetes import Kubernetes
 from flowc_shim.runner.finish import begin_run
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.keys import deployment_prefix
 from flowc_shim.runner.plans import publish_plan
 from flowc_shim.stores.open import open_store
-from flowc_shim.sweeper.api import EngineEnd, EngineUnavailable
-from flowc_shim.sweeper.kubernetes import Kubernetes
 from flowc_shim.sweeper.sweep import sweep
 
 if TYPE_CHECKING:

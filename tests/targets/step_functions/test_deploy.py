@@ -412,7 +412,7 @@ def test_a_run_under_way_starts_what_it_was_built_with(aws: Aws, tmp_path: Path)
     assert observe(old.detached["go"].plan, aws.store(), child.key).result == ["old", 1]
     assert {one.name for one in there.runs()} == {"under-way", child.name}
     # asked for once more, as by a shim that died before it said so: it is the same run
-    from flowc_shim.runner.start_execution import start_execution
+    from flowc_shim.engines.start_execution import start_execution
 
     machine = child.key.partition(":execution:")[2].partition(":")[0]
     for key, value in aws.engine.child_environment().items():

@@ -9,6 +9,7 @@ from flowc_targets.argo.classes.balancers import balancer_objects
 from flowc_targets.argo.classes.blobs import blob_objects
 from flowc_targets.argo.classes.names import deployed_classes, has_balancer
 from flowc_targets.argo.classes.servers import server_objects
+from flowc_targets.argo.identity import MANAGED_BY, MANAGER, NAME
 from flowc_targets.argo.limits import OBJECT_NAME
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def _labels(compilation: Compilation) -> dict[str, str]:
     placement = compilation.placement
     owner = object_name(compilation.shared_name, OBJECT_NAME)
     labels = {
-        "app.kubernetes.io/name": f"{owner}--classes" if placement.project else owner,
-        "app.kubernetes.io/managed-by": "flowc",
+        NAME: f"{owner}--classes" if placement.project else owner,
+        MANAGED_BY: MANAGER,
         "flowc.dev/project": label_value(placement.project),
         "flowc.dev/branch": label_value(placement.branch),
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from flowc_targets.argo.deploy.connection import MERGE
-from flowc_targets.argo.deploy.kinds import KINDS, MANAGER, WORKFLOWS
+from flowc_targets.argo.deploy.kinds import KINDS, WORKFLOWS
+from flowc_targets.argo.identity import MANAGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

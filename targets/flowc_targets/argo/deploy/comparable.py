@@ -11,7 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flowc_targets.argo.deploy.kinds import KINDS, MANAGER
+from flowc_targets.argo.deploy.kinds import KINDS
+from flowc_targets.argo.identity import MANAGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,11 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 Document = dict[str, Any]
-MANAGER = "flowc"
-"""The field manager of everything that flowc writes."""
-
-MANAGED_BY = "app.kubernetes.io/managed-by"
-NAME = "app.kubernetes.io/name"
 
 
 @dataclass(frozen=True, slots=True)

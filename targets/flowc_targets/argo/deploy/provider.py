@@ -10,11 +10,11 @@ from flowc_targets._shared.names import label_value
 from flowc_targets.argo.deploy.api import KubernetesApi
 from flowc_targets.argo.deploy.comparable import comparable, edited, surplus
 from flowc_targets.argo.deploy.connection import APPLY, MERGE
-from flowc_targets.argo.deploy.kinds import KINDS, MANAGED_BY, MANAGER, NAME
+from flowc_targets.argo.deploy.kinds import KINDS
 from flowc_targets.argo.deploy.needed import Needed
 from flowc_targets.argo.deploy.preflight import preflight
 from flowc_targets.argo.deploy.runs import ArgoRuns
-from flowc_targets.argo.identity import PLAN
+from flowc_targets.argo.identity import MANAGED_BY, MANAGER, NAME, PLAN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

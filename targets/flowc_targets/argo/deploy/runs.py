@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_targets._shared.names import object_name
-from flowc_targets.argo.deploy.kinds import MANAGED_BY, MANAGER, NAME
 from flowc_targets.argo.deploy.workflows import Workflows
+from flowc_targets.argo.identity import MANAGED_BY, MANAGER, NAME
 from flowc_targets.argo.limits import OBJECT_NAME
 
 if TYPE_CHECKING:

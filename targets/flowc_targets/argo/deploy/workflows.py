@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flowc.deploy.provider import DeployError, EngineRun, RunState
-from flowc_targets.argo.deploy.kinds import ARGO, MANAGED_BY, MANAGER, NAME
-from flowc_targets.argo.identity import PLAN
+from flowc_targets.argo.deploy.kinds import ARGO
+from flowc_targets.argo.identity import MANAGED_BY, MANAGER, NAME, PLAN
 from flowc_targets.argo.schedules import escaped
 
 if TYPE_CHECKING:

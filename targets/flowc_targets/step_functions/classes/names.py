@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowc_targets._shared.called_classes import called_classes
 from flowc_targets._shared.names import object_name, unique_names
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def class_urls(stack: Stack, shared_name: str) -> dict[str, str]:
 
 
 def deployed_classes(compilation: Compilation) -> list[tuple[ComponentClass, ClassNames]]:
-    """Return the classes that the plan may call and that come up with it, by name."""
-    stack = compilation.placement.stack
-    names = class_names(stack, compilation.shared_name)
-    called = {name for one in compilation.family for name in one.plan.classes}
-    return [(stack.classes[name], names[name]) for name in sorted(called) if name in names]
+    """Return the classes that the plans of a release may call and that come up with it, by name."""
+    return called_classes(
+        compilation, class_names(compilation.placement.stack, compilation.shared_name)
+    )

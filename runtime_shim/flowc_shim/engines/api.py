@@ -1,4 +1,4 @@
-"""What a sweeper asks of an engine: the only failure detector that there is."""
+"""What is asked of an engine; for a sweeper it is the only failure detector that there is."""
 
 from __future__ import annotations
 

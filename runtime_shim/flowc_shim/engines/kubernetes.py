@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from flowc_shim.sweeper.api import EngineEnd, EngineUnavailable
+from flowc_shim.engines.api import EngineEnd, EngineUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ _SHUTDOWNS = {"Terminate": "terminated", "Stop": "stopped"}
 
 
 class Kubernetes:
-    """Implements :class:`flowc_shim.sweeper.api.Engine` for Argo Workflows."""
+    """Implements :class:`flowc_shim.engines.api.Engine` for Argo Workflows."""
 
     def __init__(self, server: str, namespace: str, token: Path, context: Any = None) -> None:
         self._root = f"{server}/apis/argoproj.io/v1alpha1/namespaces/{quote(namespace)}/workflows"

@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import platform_error
-from flowc_shim.sweeper.api import EngineUnavailable
-from flowc_shim.sweeper.kubernetes import inside
+from flowc_shim.engines.api import EngineUnavailable
+from flowc_shim.engines.kubernetes import inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

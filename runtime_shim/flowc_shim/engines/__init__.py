@@ -1,0 +1,1 @@
+"""The engine that started this process: what became of a run, and starting another."""
