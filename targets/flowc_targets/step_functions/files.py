@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.model import Desired, Observed, Phase, Ref
 from flowc.detached import flow_name
-from flowc_targets.step_functions.definition import define
 from flowc_targets.step_functions.deploy.class_objects import class_objects
 from flowc_targets.step_functions.deploy.objects import OBJECT, STATE_MACHINE, objects
 from flowc_targets.step_functions.parts import possible_parts
@@ -48,14 +47,17 @@ def files(compilation: Compilation) -> dict[str, str]:
 
 
 def _detached(compilation: Compilation) -> dict[str, str]:
-    """Return the names of detached flows and of parts, by those of their machines and plans."""
+    """Return the names of detached flows and of parts, by those of their machines and plans.
+
+    A part that is no machine of its own has a name here that nothing is called by.
+    """
     release = Release.of(compilation)
     found: dict[str, str] = {}
     for one in compilation.family:
         name = "" if one is compilation else flow_name(one)
         if name:
             found |= {release.machine(one): name, one.plan.digest: name}
-        for path in define(one, release).parts if possible_parts(one) else ():
+        for path in possible_parts(one):
             found[release.part(one, path)] = ".".join(filter(None, [name, *path.split("/")]))
     return found
 

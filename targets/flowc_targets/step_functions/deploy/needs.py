@@ -16,7 +16,6 @@ from flowc_targets.step_functions.compute import (
 )
 from flowc_targets.step_functions.definition import define
 from flowc_targets.step_functions.loops import Bucket, indices_of, is_distributed
-from flowc_targets.step_functions.parts import possible_parts
 from flowc_targets.step_functions.release import Release
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from flowc.ir.layout import Unit
     from flowc.target import Compilation
+    from flowc_targets.step_functions.definition import Definition
 
 SWEEP_MEMORY_MB = 512
 
@@ -33,20 +33,21 @@ class Needs:
     """Everything that a release needs, computed once. ``compilation``: the flow that is deployed.
 
     ``indices``: how long the lists for distributed loops are. ``children``: a machine starts
-    executions of itself. ``has_parts``: there are machines of sub-flows.
+    executions of itself. ``definitions``: of all flows of the release, by the digests of their
+    plans.
 
     ``queues``: name → what its machines must offer; queues are not flowc's to make.
     """
 
     compilation: Compilation
     release: Release
+    definitions: Mapping[str, Definition]
     functions: tuple[Function, ...]
     jobs: tuple[Job, ...]
     tasks: tuple[Task, ...]
     queues: Mapping[str, Mapping[str, object]]
     indices: tuple[int, ...]
     children: bool
-    has_parts: bool
     bucket: Bucket | None
     secrets: tuple[str, ...]
 
@@ -55,6 +56,7 @@ class Needs:
         """Return the needs of a compilation."""
         release = Release.of(compilation)
         compute, family = release.compute, compilation.family
+        definitions = {one.plan.digest: define(one, release) for one in family}
         units = [unit for one in family for unit in one.layout.units.values()]
         functions = {
             f.name: f for f in (compute.function(u) for u in units if not compute.is_job(u))
@@ -65,16 +67,21 @@ class Needs:
         return Needs(
             compilation,
             release,
+            definitions,
             tuple(functions[name] for name in sorted(functions)),
             tuple(jobs[name] for name in sorted(jobs)),
             tuple(tasks[name] for name in sorted(tasks)),
             _queues(units, compute),
             tuple(sorted({count for one in family for count in _indices(one)})),
-            any(_children(one, release) for one in family),
-            any(possible_parts(one) and define(one, release).parts for one in family),
+            any(_children(one, definitions[one.plan.digest]) for one in family),
             Bucket.of(compilation.placement.stack.state_store),
             tuple(sorted(set(secret_names(compilation).values()))),
         )
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether there are machines of sub-flows."""
+        return any(definition.parts for definition in self.definitions.values())
 
     @property
     def compute(self) -> Compute:
@@ -132,10 +139,9 @@ def _queues(units: Iterable[Unit], compute: Compute) -> dict[str, dict[str, obje
     return {name: queues[name] for name in sorted(queues)}
 
 
-def _children(compilation: Compilation, release: Release) -> bool:
+def _children(compilation: Compilation, found: Definition) -> bool:
     if not compilation.layout.whiles:
         return bool(_indices(compilation))
-    found = define(compilation, release)
     return any(history.loop and history.loop not in found.parts for history in found.histories)
 
 

@@ -14,7 +14,6 @@ from flowc.deploy.model import Desired, Phase, Ref
 from flowc_shim.sweeper.sweep import RETENTION_SECONDS
 from flowc_targets.step_functions.classes.names import class_owner, deployed_classes
 from flowc_targets.step_functions.compute import HANDLER, IMAGE_PARAMETER
-from flowc_targets.step_functions.definition import define
 from flowc_targets.step_functions.deploy.flow_roles import LIVE, machine_arn, roles
 from flowc_targets.step_functions.deploy.needs import Needs
 from flowc_targets.step_functions.deploy.roles import ARN, HERE, REGION
@@ -250,23 +249,17 @@ def _machine_arns(needs: Needs) -> list[Any]:
     return [own, {"prefix": f"{own}-"}] if needs.has_detached else [own]
 
 
-def _beside(needs: Needs) -> Iterator[tuple[str, Any]]:
-    """Yield name and definition of the machines beside the flow's; parts before what runs them."""
-    for one in reversed(needs.family):
-        defined = define(one, needs.release)
-        for path, part in defined.parts.items():
-            yield needs.release.part(one, path), part
-        if one is not needs.compilation:
-            yield needs.release.machine(one), defined.machine
-
-
 def _machine(needs: Needs) -> Iterator[Desired]:
-    role = roles(needs)["machine"].arn
-    for name, machine in _beside(needs):
-        body = {"RoleArn": role, "Definition": machine}
-        yield Desired(Ref(STATE_MACHINE, name), body | own(needs))
-    body = {"RoleArn": role, "Definition": define(needs.compilation, needs.release).machine}
-    yield Desired(Ref(STATE_MACHINE, needs.base), body | _machine_tags(needs))
+    """Yield all machines, each behind those that it runs, and the switch to the flow's own."""
+    role = {"RoleArn": roles(needs)["machine"].arn}
+    for one in reversed(needs.family):
+        defined, is_own = needs.definitions[one.plan.digest], one is needs.compilation
+        for path, part in defined.parts.items():
+            body = {**role, "Definition": part, **own(needs)}
+            yield Desired(Ref(STATE_MACHINE, needs.release.part(one, path)), body)
+        tags = _machine_tags(needs) if is_own else own(needs)
+        body = {**role, "Definition": defined.machine, **tags}
+        yield Desired(Ref(STATE_MACHINE, needs.release.machine(one)), body)
     yield Desired(
         Ref(STATE_MACHINE_ALIAS, f"{needs.base}:{LIVE}"),
         {"Version": version_of(body["Definition"])},
