@@ -10,8 +10,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from flowc_shim.contract.json_types import Json
     from flowc_shim.language.paths import Path
 
@@ -236,24 +234,3 @@ def compatible(have: frozenset[str], want: frozenset[str]) -> bool:
 def _widened(types: frozenset[str]) -> frozenset[str]:
     # A number may happen to be whole, so number and integer never exclude each other.
     return types | {"integer", "number"} if types & {"integer", "number"} else types
-
-
-def sub_schemas(schema: Json) -> Iterator[Json]:
-    """Yield ``schema`` and every schema inside the keywords that hold schemas."""
-    stack = [schema]
-    while stack:
-        here = stack.pop()
-        yield here
-        if not isinstance(here, dict):
-            continue
-        for word in ("properties", "patternProperties", "$defs"):
-            members = here.get(word)
-            if isinstance(members, dict):
-                stack.extend(members.values())
-        for word in ("items", "additionalProperties", "not", "if", "then", "else", "contains"):
-            if isinstance(here.get(word), dict):
-                stack.append(here[word])
-        for word in ("allOf", "anyOf", "oneOf", "prefixItems"):
-            members = here.get(word)
-            if isinstance(members, list):
-                stack.extend(members)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -97,19 +97,6 @@ def _cycle_through(after: Edges, group: set[str], start: str, limit: int) -> lis
                 came_from[before] = node
                 queue.append((before, length + 1))
     return []
-
-
-def ancestor_bits(after: Edges, order: Sequence[str]) -> dict[str, int]:
-    """Return, per node, the set of its ancestors as bits by position in ``order``."""
-    position = {node: index for index, node in enumerate(order)}
-    bits: dict[str, int] = {}
-    for node in order:
-        mine = 0
-        for before in after[node]:
-            if before in bits:
-                mine |= bits[before] | (1 << position[before])
-        bits[node] = mine
-    return bits
 
 
 def depths(after: Edges) -> dict[str, int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.contract.errors import ErrorClass, ErrorInfo
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc_shim.contract.errors import ErrorInfo
     from flowc_shim.contract.json_types import Json
     from flowc_shim.contract.outcomes import Outcome
 
@@ -86,8 +85,3 @@ class EndRecord:
     output: Json = None
     error: Mapping[str, Any] | None = None
     ended: float = 0.0
-
-
-def attempt_error(error_class: str, code: str, message: str, number: int) -> ErrorInfo:
-    """Return the error of an attempt row that holds only class and code."""
-    return ErrorInfo(ErrorClass(error_class), code, message, attempt=number)

@@ -27,9 +27,6 @@ _NAMES_ON_AWS = (
     "a parameter in SSM is written `ssm:/path`"
 )
 
-MAX_DEFINED = 20
-"""Problems of one kind that are shown; the rest is counted."""
-
 
 def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     """Report everything at once; sizes only of what could be built otherwise."""

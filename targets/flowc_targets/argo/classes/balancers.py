@@ -25,6 +25,7 @@ from flowc_targets.argo.classes.objects import (
     fixed_number,
     headless,
     metadata,
+    selector_of,
     service,
     spread,
 )
@@ -68,10 +69,7 @@ def balancer_objects(
     cls: ComponentClass, deploy: Deploy, names: ClassNames, labels: Mapping[str, str]
 ) -> list[Document]:
     """Return the objects of the balancers of ``cls``."""
-    selector = {
-        "app.kubernetes.io/instance": names.service,
-        "app.kubernetes.io/component": "balancer",
-    }
+    selector = selector_of(names, "balancer")
     labels = {**labels, **selector}
 
     def named(name: str) -> Document:

@@ -10,6 +10,7 @@ from flowc_targets.argo.classes.objects import (
     CONTAINER_SECURITY,
     disruption_budget,
     metadata,
+    selector_of,
     service,
     service_account,
     spread,
@@ -37,10 +38,7 @@ def blob_objects(compilation: Compilation, labels: Mapping[str, str]) -> list[Do
     if endpoint is None or endpoint.url is not None:
         return []
     names = blob_names(compilation)
-    selector = {
-        "app.kubernetes.io/instance": names.service,
-        "app.kubernetes.io/component": "blob-api",
-    }
+    selector = selector_of(names, "blob-api")
     meta = metadata(names.service, names.namespace, {**labels, **selector})
     stack = compilation.placement.stack
     found = [] if endpoint.service_account else [service_account(meta)]

@@ -13,6 +13,7 @@ from flowc_targets.argo.classes.objects import (
     fixed_number,
     headless,
     metadata,
+    selector_of,
     service,
     service_account,
     spread,
@@ -44,10 +45,7 @@ def server_objects(
     stack: Stack,
 ) -> list[Document]:
     """Return the objects of the servers of ``cls``."""
-    selector = {
-        "app.kubernetes.io/instance": names.service,
-        "app.kubernetes.io/component": "server",
-    }
+    selector = selector_of(names, "server")
     meta = metadata(names.service, names.namespace, {**labels, **selector})
     found: list[Document] = []
     if deploy.service_account is None:
