@@ -297,9 +297,7 @@ class _File:
         if kind == "docker" and isinstance(image, str) and not external:
             config = fields.raw["config"]
             deploy = located({"type": "stepflow", "deploy": {"image": image}}, at)
-            deploy["deploy"].places["image"] = (
-                config.places["image"][0], config.places["image"][1],
-            )  # fmt: skip
+            deploy["deploy"].places["image"] = config.places["image"]
             return deploy, at, at
         if deployment not in self.refused:
             self.refused.add(deployment)
