@@ -23,6 +23,7 @@ from tests.engines.argo.images import archives
 from tests.engines.argo.node import remove_mounts, require_node_tools, start_node, stop_containers
 from tests.engines.argo.processes import Process, processes_that_name, wait_until
 from tests.engines.argo.programs import programs
+from tests.engines.argo.started_pods import share_with_started_pods
 from tests.gates.tools import cache_directory, locked
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def up() -> Cluster:
         made.shared.chmod(0o777)
         client = connect(made.kubeconfig)
         install_argo(client, pod_patch(made.shared), folder)
+        share_with_started_pods(client, made.shared)
         processes.append(start_controller(folder, built))
         server, url = start_server(folder, built)
         processes.append(server)

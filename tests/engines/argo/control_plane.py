@@ -17,6 +17,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from tests.engines.argo.processes import Process, start, wait_until
+from tests.engines.argo.started_pods import API_SERVER_FLAGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +112,7 @@ def _api_server(folder: Path, address: str, programs: Programs) -> Process:
         "--allow-privileged",
         "--kubelet-preferred-address-types=Hostname",
         "--watch-cache-sizes=pods#1000",
+        *API_SERVER_FLAGS,
     ]
     return start("kube-apiserver", argv, folder)
 
