@@ -139,9 +139,22 @@ def test_a_target_without_files(flowc, write):
     assert ran.code == 1 and "FC501" in ran.err
 
 
+def test_the_target_is_that_of_the_stack(flowc, write, folder: Path):
+    stacks = f"stacks:\n  there:\n    target: kubernetes\n{STACK}".replace("\nstate", "\n    state")
+    stacks = stacks.replace("\nplugins", "\n    plugins").replace("\nroutes", "\n    routes")
+    write(flow_yaml=FLOW, stack_yaml=stacks)
+    ran = flowc("build", "flow.yaml", "--stack", "there")
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[0].startswith("build/my-flow/argo/")
+    assert flowc("build", "flow.yaml", "--stack", "their").err.endswith("\n1 error\n")
+
+
 def test_a_target_is_needed(flowc, write):
-    write(flow_yaml=FLOW)
-    assert flowc("build", "flow.yaml").code == 2
+    write(flow_yaml=FLOW, stack_yaml=STACK)
+    ran = flowc("build", "flow.yaml")
+    assert (ran.code, ran.out) == (1, "")
+    assert "FC006" in ran.err and "names no target" in ran.err and "stack.yaml:1" in ran.err
+    assert flowc("build", "none.yaml").err.endswith("\n1 error\n")
 
 
 def test_names_have_project_and_branch(flowc, write, folder: Path, monkeypatch):

@@ -148,7 +148,9 @@ def check(
 @app.command()
 def build(
     flow: Flow,
-    target: Annotated[str, typer.Option("--target", help="argo or step-functions.")],
+    target: Annotated[
+        str | None, typer.Option("--target", help="argo or step-functions; default: the stack's.")
+    ] = None,
     env: Env = None,
     stack_file: StackFile = None,
     stack: Stack = None,

@@ -27,7 +27,7 @@ DIAGNOSTICS = (HUMAN, "json", "github")
 def run_build(
     flow: str,
     choice: Choice,
-    target: str,
+    target: str | None,
     granularity: str,
     output: Path | None,
     format: str,
@@ -37,10 +37,15 @@ def run_build(
 ) -> int:
     """Write the files and print their paths; return the exit code.
 
+    ``target``: None for the one that the chosen stack names.
     ``explain_placement``: print before them where each unit runs, and why;
     ``explain_permissions``: what each role may do, and what for.
     """
     session = Session(lenient)
+    target = target or _target_of_stack(session, flow, choice)
+    if target is None:
+        session.report(format if format in DIAGNOSTICS else HUMAN)
+        return 1
     compilation = session.compile_named(flow, choice, target, granularity)
     emitter = find_target(target, session.diagnostics)
     if compilation is None or emitter is None or session.diagnostics.has_errors:
@@ -80,6 +85,22 @@ def run_build(
             return session.report(format)
         print(folder / name)
     return 0
+
+
+def _target_of_stack(session: Session, flow: str, choice: Choice) -> str | None:
+    """Return the target that the chosen stack is for, None after reporting that it names none."""
+    loaded = session.loader.flow(flow)
+    place = None if loaded is None else session.loader.place(loaded, choice)
+    if place is None:
+        return None
+    if place.stack.target is None:
+        session.diagnostics.report(
+            codes.UNKNOWN_TARGET,
+            f"stack `{place.stack.name}` names no target, so what is to be built is not known",
+            place.stack.span,
+            hint="choose `--target argo` or `--target step-functions`, or write `target:` there",
+        )
+    return place.stack.target
 
 
 def _print_permissions(target: Target, compilation: Compilation) -> None:
