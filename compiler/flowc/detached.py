@@ -76,7 +76,10 @@ def starting_calls(analysis: Analysis, below: Mapping[str, Compilation]) -> dict
         if plan.input_schema is not None and plan.enforce_schemas:
             # as text, so that nothing in it is taken for the name of a secret
             flows[name]["schema"] = json.dumps(plan.input_schema, sort_keys=True)
-            schemas[name] = {"type": "object", "properties": {INPUT: plan.input_schema}}
+            if plan.data:  # what the input lacks is known when the run begins
+                flows[name]["data"] = dict(plan.data)
+            else:
+                schemas[name] = {"type": "object", "properties": {INPUT: plan.input_schema}}
     config = {"type": RUNS, "flows": dict(sorted(flows.items()))}
     cls = ComponentClass(CLASS, RUNS, config, analysis.program.span, input_schemas=schemas)
     return {

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from flowc.ir.model import Program
     from flowc.ir.placement import PlacedCall, Placement
-    from flowc.source.bindings import StepBinding
+    from flowc.source.bindings import Binding
     from flowc.source.model import SourceFlow
     from flowc.source.project_model import Environment, Trigger
     from flowc.source.stack_model import Stack
@@ -51,7 +51,7 @@ class Options:
     project: str = ""
     branch: str = ""
     environment: Environment | None = None
-    bindings: tuple[StepBinding, ...] = ()
+    bindings: tuple[Binding, ...] = ()
     stacks: Mapping[str, Stack] = field(default_factory=dict)
     sets: Mapping[str, Json] = field(default_factory=dict)
     require_values: bool = True

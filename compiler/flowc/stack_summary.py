@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.placing.resources import quantity
 from flowc.source.decode_stores import CREDENTIALS, password_of
+from flowc.source.port_bindings import PortBinding
 
 if TYPE_CHECKING:
-    from flowc.source.bindings import StepBinding
+    from flowc.source.bindings import Binding
     from flowc.source.model import Needs
     from flowc.source.stack_model import (
         BlobApi,
@@ -129,7 +130,9 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
     )
 
 
-def _binding(binding: StepBinding) -> dict[str, Any]:
+def _binding(binding: Binding) -> dict[str, Any]:
+    if isinstance(binding, PortBinding):
+        return {"port": binding.port.value, "data": binding.data.value}
     resources = None if binding.resources is None else binding.resources.value
     return _filled(
         step=binding.step.value,

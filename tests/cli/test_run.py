@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -202,3 +204,41 @@ def test_a_loop_among_the_finally_steps_says_how_many_items_it_had(flowc, write)
     lines = [line.split() for line in ran.err.splitlines()]
     assert ["two", "done,", "2", "items"] in [line[:4] for line in lines]
     assert ["finally/three", "done,", "3", "items"] in [line[:4] for line in lines]
+
+
+PORTS = {
+    "flowc_yaml": """\
+project: shop
+flows: {demo: {file: flow.yaml}}
+bindings: [{port: demo/n, data: "file://FOLDER/n.txt"}]
+""",
+    "stack_yaml": """\
+plugins: {m: {type: python, module: reading}}
+routes: {"/{*component}": [{plugin: m}]}
+""",
+    "flow_yaml": """\
+schema: flowc/v1
+schemas: {type: object, properties: {input: {type: object, required: [n]}}}
+steps: [{id: a, component: /read, input: {n: {$input: n}}}]
+output: {$step: a}
+""",
+}
+
+
+@pytest.mark.parametrize("isolate", [(), ("--isolate",)])
+def test_a_bound_file_is_read_where_the_input_gives_none(
+    flowc, write, folder: Path, isolate: tuple[str, ...]
+) -> None:
+    write(**{name: text.replace("FOLDER", str(folder)) for name, text in PORTS.items()})
+    (folder / "reading.py").write_text(
+        "def read(value):\n"
+        "    return open(value['n']['path']).read() if isinstance(value['n'], dict) else value\n"
+    )
+    (folder / "n.txt").write_text("of the file")
+    ran = flowc("run", "demo", *isolate)
+    assert (ran.code, json.loads(ran.out)) == (0, "of the file"), ran.err
+    ran = flowc("run", "demo", "--input", '{"n": 7}', *isolate)
+    assert json.loads(ran.out) == {"n": 7}
+    (folder / "n.txt").unlink()
+    ran = flowc("run", "demo", *isolate)
+    assert json.loads(ran.out)["error"]["code"] == "ARTIFACT_NOT_FOUND"

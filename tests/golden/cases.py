@@ -80,6 +80,8 @@ CASES: list[GoldenCase] = [
     *_both("refine"),
     *_both("gpu-guard"),
     *_both("nightly"),
+    GoldenCase("sales", "flow.yaml", "", "argo", environment="argo"),
+    GoldenCase("sales", "flow.yaml", "", "step-functions", environment="step-functions"),
     *FOUR_STACKS,
     GoldenCase("four-stacks", "flow.yaml", "aws", "step-functions", form="cloudformation"),
     *_both("orders"),

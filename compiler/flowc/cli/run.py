@@ -23,12 +23,14 @@ from flowc.cli.reporting import say
 from flowc.cli.session import Session
 from flowc.diagnostics import Severity
 from flowc.targets import find_target
+from flowc_shim.contract.plan import with_data
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from flowc.cli.local_runs import LocalSession, Result
     from flowc.loading import Choice, LoadedFlow
+    from flowc.target import Compilation
     from flowc_shim.contract.json_types import Json
 
 
@@ -61,9 +63,9 @@ def run_run(request: RunRequest) -> int:
     sets = parse_sets(request.sets, {one.name: one for one in declared}, session.diagnostics)
     inputs = _inputs(request, session)
     trigger = read_trigger(request.trigger, session.diagnostics, loader.texts)
-    if flow is not None and inputs is not None and request.items is None:
-        _check_input(request, flow, inputs[0], session)
     compilation = session.compile_loaded(flow, request.choice, LOCAL, request.granularity, sets)
+    if flow is not None and inputs is not None and request.items is None:
+        _check_input(request, flow, inputs[0], compilation, session)
     code = session.report(request.format)
     if compilation is None or inputs is None or trigger is MISSING or code:
         return 1
@@ -92,13 +94,24 @@ def _inputs(request: RunRequest, session: Session) -> list[Json] | None:
     return None if value is MISSING else [value]
 
 
-def _check_input(request: RunRequest, flow: LoadedFlow, value: Json, session: Session) -> None:
+def _check_input(
+    request: RunRequest,
+    flow: LoadedFlow,
+    value: Json,
+    compilation: Compilation | None,
+    session: Session,
+) -> None:
     """Report an input that the flow does not take; a warning where its dialect never compared."""
-    schema = flow.source.input_schema
-    if schema is not None:
-        severity = None if flow.source.facts.enforce_schemas else Severity.WARNING
-        texts = session.loader.texts
-        check_input(request.input, value, schema.value, session.diagnostics, texts, severity)
+    if flow.source.input_schema is None:
+        return
+    schema = flow.source.input_schema.value
+    if compilation is not None:
+        value = with_data(value, compilation.plan.data)
+    elif isinstance(schema, dict):
+        schema = {**schema, "required": []}  # what it lacks, bindings may give
+    severity = None if flow.source.facts.enforce_schemas else Severity.WARNING
+    texts = session.loader.texts
+    check_input(request.input, value, schema, session.diagnostics, texts, severity)
 
 
 def _run_once(running: LocalSession, value: Json, trigger: Json, request: RunRequest) -> int:

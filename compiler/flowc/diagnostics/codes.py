@@ -91,6 +91,7 @@ OVERRIDE_UNKNOWN_STEP = _code("FC216", "override of an unknown step")
 LOOPS_TOO_DEEP = _code("FC217", "loops nested too deep")
 SUB_FLOW_CYCLE = _code("FC218", "flows that run each other")
 NOT_A_SUB_FLOW = _code("FC219", "flow that no step can run")
+UNKNOWN_PORT = _code("FC220", "unknown port")
 
 # FC3xx stack and resources
 UNKNOWN_CLASS = _code("FC301", "unknown component class")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.ir.model import Call, Program, Step, SubFlow, While
-from flowc.ir.placement import IN_CONTAINER
+from flowc.ir.placement import IN_CONTAINER, file_reference
 from flowc_shim.contract.plan import Plan
 from flowc_shim.contract.policies import Cache
 from flowc_shim.contract.scopes import in_finally
@@ -67,6 +67,7 @@ def build_plan(
         enforce_schemas=program.enforce_schemas,
         fail_fast=program.fail_fast,
         timeout=placement.timeout,
+        data={key: file_reference(uri.value) for key, uri in sorted(placement.data.items())},
     )
 
 
@@ -126,7 +127,7 @@ def _body(
         return PlanCall(
             component=step.body.component.value,
             candidates=call.candidates,
-            input=step.body.input,
+            input=call.input_of(step.body),
             timeout=call.timeout,
             retry=call.retry,
             cache=_cache(step, call, placement),

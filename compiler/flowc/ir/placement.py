@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from flowc.source.model import Needs
 from flowc_shim.contract.policies import DEFAULT_RETRY, Retry
+from flowc_shim.language import values as v
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from flowc.ir.model import Call
     from flowc.source.model import At
     from flowc.source.stack_model import ComponentClass, Profile, Stack
+    from flowc_shim.contract.json_types import Json
     from flowc_shim.contract.steps import Candidate, PlanVariable
 
 IN_CONTAINER = frozenset({"python", "command", "container"})
@@ -29,7 +32,8 @@ HEAVY_CPU = 4.0
 class PlacedCall:
     """A component call on a stack. ``timeout`` in seconds; ``needs`` of the step, if it has any.
 
-    ``locations``: in how many places its program runs at once, where a binding says so.
+    ``locations``: in how many places its program runs at once, where a binding says so. ``data``:
+    the URIs of files that bindings add to its input, by key.
     """
 
     candidates: tuple[Candidate, ...]
@@ -39,6 +43,15 @@ class PlacedCall:
     needs: Needs | None = None
     profile: Profile | None = None
     locations: At[int] | None = None
+    data: Mapping[str, At[str]] = field(default_factory=dict)
+
+    def input_of(self, body: Call) -> v.Value:
+        """Return what the component gets: what the flow says, and the files that are bound."""
+        if not self.data:
+            return body.input
+        written = body.input.members if isinstance(body.input, v.ObjectValue) else ()
+        files = ((key, v.Literal(file_reference(u.value), u.span)) for key, u in self.data.items())
+        return v.ObjectValue((*written, *files), body.input.at)
 
     @property
     def hosts(self) -> int:
@@ -72,7 +85,8 @@ class Placement:
 
     ``secrets``: plain values of secret variables (local runs only); they never enter a plan.
     ``endpoints``: the address of each class that the target brings up itself. ``timeout``: seconds
-    of a whole run.
+    of a whole run. ``data``: the URIs of files that the run's input has where nobody gives another
+    value, by key.
     """
 
     stack: Stack
@@ -84,3 +98,14 @@ class Placement:
     branch: str = ""
     endpoints: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
+    data: Mapping[str, At[str]] = field(default_factory=dict)
+
+    def bound_files(self) -> Iterator[At[str]]:
+        """Yield the URI of every file that bindings give to ports."""
+        for data in (self.data, *(call.data for call in self.calls.values())):
+            yield from data.values()
+
+
+def file_reference(uri: str) -> Json:
+    """Return a file that is there already, as flows and plans refer to it."""
+    return {"$artifact": uri}

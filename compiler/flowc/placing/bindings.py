@@ -12,7 +12,7 @@ from flowc.ir.model import Call, Program
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flowc.source.bindings import StepBinding
+    from flowc.source.bindings import Binding, StepBinding
     from flowc.source.model import At, Needs
     from flowc.source.stack_model import Stack
 
@@ -33,22 +33,19 @@ class Bound:
 
 def bindings_of(
     program: Program,
-    flow: str,
     environment: str | None,
     bindings: Iterable[StepBinding],
     stack: Stack,
     diagnostics: Diagnostics,
 ) -> dict[str, Bound]:
-    """Return what the bindings of ``stack`` and a project say of each step of ``flow``.
+    """Return what bindings of a flow say of each of its steps.
 
-    The longest path wins, key by key; of equal ones the project's, and the later one. A binding
-    without environments holds in all of them, and where there is none.
+    The longest path wins, key by key; of equal ones the later one.
     """
     holding = [
         one
-        for one in (*stack.bindings, *bindings)
-        if one.flow in (None, flow) and _is_step(program, one, diagnostics)
-        if not one.environments or environment in [env.value for env in one.environments]
+        for one in bindings
+        if _is_step(program, one, diagnostics) and holds_in(one, environment)
     ]
     for one in holding:
         if one.stack is None:  # or it is looked for there
@@ -60,6 +57,11 @@ def bindings_of(
         if around and isinstance(step.body, Call):
             found[path] = _together(path, around, stack)
     return found
+
+
+def holds_in(binding: Binding, environment: str | None) -> bool:
+    """Whether a binding holds in an environment: without any it does in all, and where none is."""
+    return not binding.environments or environment in [one.value for one in binding.environments]
 
 
 def _is_around(path: str, step: str) -> bool:

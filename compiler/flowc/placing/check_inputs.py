@@ -27,7 +27,7 @@ def check_input(
         # What holds only under conditions on the input is not certain.
         if schema is None or candidate.conditions or schema_problem(schema) is not None:
             continue
-        for mismatch in certain_mismatches(body.input, schema, schemas.of)[:_SHOWN]:
+        for mismatch in certain_mismatches(call.input_of(body), schema, schemas.of)[:_SHOWN]:
             diagnostics.report(
                 codes.INPUT_MISMATCH,
                 f"the input of step `{step.id}` does not match what "

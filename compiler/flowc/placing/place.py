@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 from flowc.ir.model import Call, Loop, Program, Step
 from flowc.ir.placement import PlacedCall, Placement
 from flowc.passes.declared_schemas import DeclaredSchemas
-from flowc.placing.bindings import Bound, bindings_of, known_plugin
+from flowc.placing.bindings import Bound, bindings_of, holds_in, known_plugin
 from flowc.placing.check_inputs import check_input
 from flowc.placing.check_locations import check_locations
 from flowc.placing.check_preemptible import check_preemptible
 from flowc.placing.fixed_values import Fixed
 from flowc.placing.other_stacks import OtherStacks, qualified_profile
+from flowc.placing.ports import Ports, ports_of
 from flowc.placing.resources import check_requirement, own_needs, resources_of
 from flowc.placing.routing import Routing, compile_stack_routes
 from flowc.placing.variables import LOCAL, Given, VariableRules, resolve_variables
+from flowc.source.bindings import StepBinding
+from flowc.source.port_bindings import PortBinding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flowc.diagnostics import Diagnostics
-    from flowc.source.bindings import StepBinding
+    from flowc.source.bindings import Binding
     from flowc.source.project_model import Environment
     from flowc.source.stack_model import Stack
     from flowc_shim.contract.json_types import Json
@@ -41,7 +44,7 @@ def place(
     require_values: bool = True,
     sole_flow: bool = False,
     flow: str = "",
-    bindings: Iterable[StepBinding] = (),
+    bindings: Iterable[Binding] = (),
     project: str = "",
     branch: str = "",
     check_values: bool = True,
@@ -62,13 +65,19 @@ def place(
     sources = _sources(stack, environment)
     variables = resolve_variables(program, sources, sets or {}, rules, diagnostics)
     name = None if environment is None else environment.name
+    # of two that say the same thing the project's wins, and then the later one
+    told = [one for one in (*stack.bindings, *bindings) if one.flow in (None, flow)]
+    of_steps = [one for one in told if isinstance(one, StepBinding)]
+    of_ports = [one for one in told if isinstance(one, PortBinding) and holds_in(one, name)]
+    ports = ports_of(program, of_ports, diagnostics) if check_values else Ports()
     placing = _Placing(
         program=program,
         schemas=DeclaredSchemas(program),
         stack=stack,
         routing=compile_stack_routes(stack, has_all_routes, diagnostics),
         fixed=Fixed(variables.known, diagnostics),
-        bound=bindings_of(program, flow, name, bindings, stack, diagnostics),
+        bound=bindings_of(program, name, of_steps, stack, diagnostics),
+        ports=ports,
         others=OtherStacks(stack, stacks or {}, diagnostics),
         local=local,
         check_values=check_values,
@@ -88,6 +97,7 @@ def place(
         project=project,
         branch=branch,
         timeout=timeout,
+        data=ports.run,
     )
 
 
@@ -112,6 +122,7 @@ class _Placing:
     routing: Routing
     fixed: Fixed
     bound: Mapping[str, Bound]
+    ports: Ports
     others: OtherStacks
     local: bool
     check_values: bool
@@ -174,6 +185,7 @@ class _Placing:
             needs=own_needs(wanted, classes),
             profile=profile,
             locations=bound.locations,
+            data=self.ports.steps.get(step.path, {}),
         )
         check_locations(step, call, self.diagnostics)
         if not self.local:

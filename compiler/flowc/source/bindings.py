@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from flowc.diagnostics import codes
 from flowc.source.decode_policies import decode_needs_or_profile
 from flowc.source.fields import ANYTHING, NAME, POSITIVE, Fields, Key, Kind, Shape
 from flowc.source.model import At
+from flowc.source.port_bindings import STACK_PORT, PortBinding, decode_port, is_port
 
 if TYPE_CHECKING:
     from flowc.diagnostics import Span
@@ -53,6 +54,9 @@ class StepBinding:
     locations: At[int] | None = None
 
 
+Binding: TypeAlias = StepBinding | PortBinding
+
+
 def decode_binding(
     fields: Fields,
     flow: str | None,
@@ -83,28 +87,30 @@ def decode_binding(
     )
 
 
-def decode_stack_bindings(stack: Fields, decoding: Decoding) -> tuple[StepBinding, ...]:
+def decode_stack_bindings(stack: Fields, decoding: Decoding) -> tuple[Binding, ...]:
     """Return the bindings of a stack, which hold for whatever flow runs on it."""
     if not stack.has("bindings"):
         return ()
     found = []
     at = stack.value_at("bindings")
     for raw, raw_at in decoding.items(stack.raw["bindings"], "`bindings`", at):
-        fields = decoding.open(raw, STACK_BINDING, raw_at)
-        binding = None if fields is None else _of_a_stack(fields, raw)
+        fields = decoding.open(raw, STACK_PORT if is_port(raw) else STACK_BINDING, raw_at)
+        binding = None if fields is None else _of_a_stack(fields)
         if binding is not None:
             found.append(binding)
     return tuple(found)
 
 
-def _of_a_stack(fields: Fields, raw: Any) -> StepBinding | None:
-    written = raw.get("step")
+def _of_a_stack(fields: Fields) -> Binding | None:
+    what = "port" if is_port(fields.raw) else "step"
+    written = fields.raw.get(what)
     if isinstance(written, str) and written and not written.startswith("/"):
+        below = "key" if what == "port" else "step"
         fields.report(
             codes.INVALID_WORD,
-            f"a step of any flow is written `/step` or `/loop/step`, not `{written}`",
-            fields.value_at("step"),
+            f"a {what} of any flow is written `/{below}` or `/loop/{below}`, not `{written}`",
+            fields.value_at(what),
             f"write `/{written}`",
         )
     path = written.strip("/") if isinstance(written, str) else ""
-    return decode_binding(fields, None, path)
+    return decode_port(fields, None, path) if what == "port" else decode_binding(fields, None, path)

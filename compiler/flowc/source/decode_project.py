@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Diagnostics, Span, codes
-from flowc.source.bindings import StepBinding, decode_binding
+from flowc.source.bindings import Binding, decode_binding
 from flowc.source.complex_keys import refuse_complex_keys
 from flowc.source.cron import CronError, check_cron, time_zones
 from flowc.source.fields import Decoding, Fields, describe, nearest
 from flowc.source.interpolation import interpolate
 from flowc.source.located import Document, Map, Seq
+from flowc.source.port_bindings import decode_port, is_port
 from flowc.source.project_model import Environment, Project, ProjectFlow, Trigger
 from flowc.source.project_tables import (
     BINDING,
     ENVIRONMENT,
     FLOW_OVERRIDE,
+    PORT,
     PROJECT,
     PROJECT_FLOW,
     STRATEGY,
@@ -261,26 +263,29 @@ class _ProjectDecoder:
             self._unknown("environment", default.value, default.span, self.environment_spans)
         return default
 
-    def _bindings(self) -> tuple[StepBinding, ...]:
+    def _bindings(self) -> tuple[Binding, ...]:
         if not self.fields.has("bindings"):
             return ()
         at = self.fields.value_at("bindings")
         found = []
         for raw, raw_at in self.decoding.items(self.fields.raw["bindings"], "`bindings`", at):
-            binding = self.decoding.open(raw, BINDING, raw_at)
+            binding = self.decoding.open(raw, PORT if is_port(raw) else BINDING, raw_at)
             decoded = None if binding is None else self._binding(binding)
             if decoded is not None:
                 found.append(decoded)
         return tuple(found)
 
-    def _binding(self, fields: Fields) -> StepBinding | None:
+    def _binding(self, fields: Fields) -> Binding | None:
         environments = fields.texts("environments")
         for name in environments:
             if name.value not in self.environment_spans:
                 self._unknown("environment", name.value, name.span, self.environment_spans)
-        written = fields.raw.get("step")
+        what = "port" if is_port(fields.raw) else "step"
+        written = fields.raw.get(what)
         flow, _, path = (written if isinstance(written, str) else "").partition("/")
         if written and flow not in self.flow_spans:
-            self._unknown("flow", flow, fields.value_at("step"), self.flow_spans)
+            self._unknown("flow", flow, fields.value_at(what), self.flow_spans)
+        if what == "port":
+            return decode_port(fields, flow, path, environments)
         stack = fields.located("stack")
         return decode_binding(fields, flow, path, environments=environments, stack=stack)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from flowc.source.bindings import STACK_BINDING
 from flowc.source.decode_deployments import DEPLOYMENT
 from flowc.source.flowc_dialect import BUDGET, CACHE, FLOWC, FOREACH, NEEDS, RETRY, WHILE
+from flowc.source.port_bindings import STACK_PORT
 from flowc.source.project_tables import (
     BINDING,
     ENVIRONMENT,
     FLOW_OVERRIDE,
+    PORT,
     PROJECT,
     PROJECT_FLOW,
     STRATEGY,
@@ -179,6 +181,15 @@ def _text_or_secret() -> Schema:
     return {"anyOf": [{"type": "string"}, object_schema(SECRET)]}
 
 
+def _binding(of_steps: Shape, of_a_port: Shape) -> Schema:
+    """Return the schema of a binding: one with `port` says other things than one of steps."""
+    return {
+        "if": {"type": "object", "required": ["port"]},
+        "then": object_schema(of_a_port),
+        "else": object_schema(of_steps),
+    }
+
+
 def _variable_value() -> Schema:
     return {"if": {"type": "object", "required": ["secret"]}, "then": object_schema(SECRET)}
 
@@ -189,7 +200,7 @@ def _stack() -> Schema:
         "stack": stack,
         "plugin": _plugin(),
         "deployment": object_schema(DEPLOYMENT),
-        "binding": object_schema(STACK_BINDING),
+        "binding": _binding(STACK_BINDING, STACK_PORT),
         "rule": object_schema(RULE),
         "condition": object_schema(CONDITION),
         "profile": object_schema(PROFILE),
@@ -256,7 +267,7 @@ def _project() -> Schema:
         "environment": object_schema(ENVIRONMENT),
         "trigger": object_schema(TRIGGER),
         "strategy": object_schema(STRATEGY),
-        "binding": object_schema(BINDING),
+        "binding": _binding(BINDING, PORT),
         "needs": object_schema(NEEDS),
         "variable_value": _variable_value(),
     }

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.diagnostics import Span
-    from flowc.source.bindings import StepBinding
+    from flowc.source.bindings import Binding
     from flowc.source.model import At
     from flowc_shim.contract.json_types import Json
 
@@ -61,7 +61,7 @@ class Project:
     flows: Mapping[str, ProjectFlow]
     environments: Mapping[str, Environment]
     default_environment: At[str] | None = None
-    bindings: tuple[StepBinding, ...] = ()
+    bindings: tuple[Binding, ...] = ()
 
     def triggers_of(self, flow: str, environment: Environment | None) -> tuple[Trigger, ...]:
         """Return what starts ``flow``: what the environment says of it, or else the project."""

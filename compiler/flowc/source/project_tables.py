@@ -17,6 +17,7 @@ from flowc.source.fields import (
     described_by,
     one_of,
 )
+from flowc.source.port_bindings import PORT_KEYS
 from flowc.source.stack_tables import named
 
 
@@ -65,3 +66,4 @@ STRATEGY = Shape(
     {"rule": Key(one_of("first_only", "last_only", "sequential", "parallel"), required=True)},
 )
 BINDING = Shape("a binding", {**BINDING_KEYS, "environments": Key(TEXTS), "stack": Key(NAME)})
+PORT = Shape("a binding of a port", {**PORT_KEYS, "environments": Key(TEXTS)})

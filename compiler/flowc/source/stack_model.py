@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.diagnostics import Span
-    from flowc.source.bindings import StepBinding
+    from flowc.source.bindings import Binding
     from flowc.source.model import At, Needs
     from flowc_shim.contract.json_types import Json
 
@@ -239,7 +239,7 @@ class Stack:
     blob_api: BlobApi | None = None
     ecs: Ecs | None = None
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
-    bindings: tuple[StepBinding, ...] = ()
+    bindings: tuple[Binding, ...] = ()
     is_default: bool = False
     working_directory: str | None = None
 

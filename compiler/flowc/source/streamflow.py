@@ -14,13 +14,16 @@ from flowc.diagnostics import codes
 from flowc.source.decode_deployments import service_class
 from flowc.source.fields import Fields, nearest
 from flowc.source.located import Map, Seq
+from flowc.source.port_bindings import is_port
 from flowc.source.rewriting import DEFAULT_PLUGINS, DEFAULT_ROUTES, Made, listed, located
+from flowc.source.streamflow_ports import port_in_own_keys
 from flowc.source.streamflow_tables import (
     BINDING,
     CONNECTORS,
     DEPLOYMENT,
     FILE,
     OWN_KEYS,
+    PORT,
     TARGET,
     WITHOUT_EFFECT,
     WORKFLOW,
@@ -154,10 +157,10 @@ class _File:
                 )
         if "routes" not in made.map:
             made.put("routes", located(DEFAULT_ROUTES, at), at, at)
-        bindings = [] if workflow is None else self._bindings(workflow)
+        bindings, ports = ([], []) if workflow is None else self._bindings(workflow)
         deployments = self._deployments(bindings)
         served = [one.made.map for one in bindings if _is_served(one, deployments)]
-        made.put("bindings", listed(served, at), at, at)
+        made.put("bindings", listed([*served, *ports], at), at, at)
         made.put("deployments", deployments, at, at)
         made.put("plugins", self._plugins(at), at, at)
         return made.map
@@ -179,19 +182,29 @@ class _File:
             return {}
         return {name: (raw[name], raw.key(name), raw.value(name)) for name in raw}
 
-    def _bindings(self, workflow: Fields) -> list[_Bound]:
+    def _bindings(self, workflow: Fields) -> tuple[list[_Bound], list[Map]]:
+        """Return the bindings of steps, and those of ports."""
+        found: list[_Bound] = []
+        ports: list[Map] = []
         if workflow.get("bindings") is None:
-            return []
-        found = []
+            return found, ports
         at = workflow.value_at("bindings")
         for raw, raw_at in self.decoding.items(workflow.raw["bindings"], "`bindings`", at):
-            binding = self.decoding.open(raw, BINDING, raw_at)
-            target = None if binding is None else self._target(binding)
-            if binding is not None and target is not None:
-                bound = self._bound(binding, target)
-                if bound is not None:
-                    found.append(bound)
-        return found
+            binding = self.decoding.open(raw, PORT if is_port(raw) else BINDING, raw_at)
+            if binding is None:
+                continue
+            target = self._target(binding)
+            if is_port(raw):
+                ports += self._port(binding, target)
+            elif target is not None:
+                found += self._bound(binding, target)
+        return found, ports
+
+    def _port(self, binding: Fields, target: Fields | None) -> list[Map]:
+        if target is not None and self._deployment(target) is None:
+            return []
+        made = port_in_own_keys(binding, target, self.deployments, self._ignored)
+        return [] if made is None else [made]
 
     def _target(self, binding: Fields) -> Fields | None:
         """Return the one target of a binding."""
@@ -207,19 +220,16 @@ class _File:
                     hint="name one target",
                 )
             raw, at = raw[0], raw.item(0)
-        target = self.decoding.open(raw, TARGET, at)
-        if target is not None and target.has("workdir"):
-            self._ignored(target, "workdir", "every call has a folder of its own")
-        return target
+        return self.decoding.open(raw, TARGET, at)
 
-    def _bound(self, binding: Fields, target: Fields) -> _Bound | None:
-        """Return a binding in flowc's keys; a deeper one says its own locations, or 1."""
+    def _deployment(self, target: Fields) -> str | None:
+        """Return the name of a target's deployment, None (reported) if there is no such one."""
         key = "deployment" if target.has("deployment") else "model"
         name = target.text(key)
         if name is None:
             target.report(codes.MISSING_KEY, "a target needs `deployment`")
             return None
-        if name in self.unusable or binding.text("step") is None:
+        if name in self.unusable:
             return None
         if name not in self.deployments:
             meant = nearest(name, self.deployments)
@@ -230,6 +240,16 @@ class _File:
                 hint=f"write `{meant}`" if meant else None,
             )
             return None
+        return name
+
+    def _bound(self, binding: Fields, target: Fields) -> list[_Bound]:
+        """Return a binding in flowc's keys; a deeper one says its own locations, or 1."""
+        if target.has("workdir"):
+            self._ignored(target, "workdir", "every call has a folder of its own")
+        name = self._deployment(target)
+        if name is None or binding.text("step") is None:
+            return []
+        key = "deployment" if target.has("deployment") else "model"
         service = target.text("service") or str(self.deployments[name][0].get("type"))
         made = Made(binding.raw)
         made.put("step", binding.raw["step"], binding.key_at("step"), binding.value_at("step"))
@@ -240,7 +260,7 @@ class _File:
         if locations is not None:
             at = target.key_at(count), target.value_at(count)
         made.put("locations", locations or 1, *at)
-        return _Bound(made, name, service)
+        return [_Bound(made, name, service)]
 
     def _deployments(self, bindings: list[_Bound]) -> Map:
         """Return the deployments that bindings or ``plugins`` name, with those services."""

@@ -17,6 +17,7 @@ from flowc.source.fields import (
     Shape,
     one_of,
 )
+from flowc.source.port_bindings import PORT_KEYS
 from flowc.source.stack_tables import STACK
 
 VERSION = "v1.0"
@@ -54,21 +55,20 @@ WORKFLOW = Shape(
         "bindings": Key(LIST),
     },
 )
+_FILTERS = {
+    "filters": Refusal(
+        codes.UNSUPPORTED,
+        "choose among targets while a workflow runs, and a step has one here",
+        "leave them out",
+    )
+}
 BINDING = Shape(
     "a binding",
     {"step": Key(NAME, required=True), "target": Key(ANYTHING, required=True)},
-    {
-        "port": Refusal(
-            codes.NOT_BUILT_YET,
-            "(data that are there already) is not built yet",
-            "name the file in the flow: `{$artifact: uri}`",
-        ),
-        "filters": Refusal(
-            codes.UNSUPPORTED,
-            "choose among targets while a workflow runs, and a step has one here",
-            "leave them out",
-        ),
-    },
+    _FILTERS,
+)
+PORT = Shape(
+    "a binding of a port", {**PORT_KEYS, "data": Key(NAME), "target": Key(ANYTHING)}, _FILTERS
 )
 TARGET = Shape(
     "a target",

@@ -35,6 +35,9 @@ class Place(Protocol):
     def get(self, key: str, target: Path) -> None:
         """Copy ``key`` to ``target``; raises FileNotThere, StoreUnavailable, OSError."""
 
+    def has(self, key: str) -> bool:
+        """Whether there is a file at ``key``; raises StoreUnavailable."""
+
     def delete_below(self, prefix: str) -> None:
         """Delete all files below ``prefix``; raises StoreUnavailable."""
 
@@ -99,6 +102,10 @@ class Folder:
         except FileNotFoundError as error:
             raise FileNotThere(uri_of(self, key)) from error
 
+    def has(self, key: str) -> bool:
+        """Whether there is a file at ``key``."""
+        return self._path(key).is_file()
+
     def delete_below(self, prefix: str) -> None:
         """Delete all files below ``prefix``; raises StoreUnavailable."""
         folder = self._path(prefix)
@@ -144,6 +151,19 @@ class Bucket:
             raise FileNotThere(uri_of(self, key)) from error
         except BaseError as error:
             raise _unavailable(self, key, error) from error
+
+    def has(self, key: str) -> bool:
+        """Whether there is an object at ``key``; raises StoreUnavailable."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            obstore.head(self._objects.client, unquote(key))
+        except FileNotFoundError:
+            return False
+        except BaseError as error:
+            raise _unavailable(self, key, error) from error
+        return True
 
     def delete_below(self, prefix: str) -> None:
         """Delete all files below ``prefix``; raises StoreUnavailable."""

@@ -1,7 +1,7 @@
 """Starting runs of detached flows: the class ``runs``, whose components are flows.
 
-``flows``: name → the digest of its ``plan``, and the ``schema`` of its input, as text, if it has
-one.
+``flows``: name → the digest of its ``plan``, the ``schema`` of its input, as text, if it has one,
+and the ``data`` that its input has where nobody gives another value.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import final_error
+from flowc_shim.contract.plan import with_data
 from flowc_shim.schemas import SchemaMismatch, check_instance
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class RunsClient:
             raise final_error("COMPONENT_NOT_FOUND", f"no flow `{call.component}` in the plan")
         if "schema" in flow:
             try:
-                check_instance(json.loads(flow["schema"]), call.input["input"])
+                value = with_data(call.input["input"], flow.get("data", {}))
+                check_instance(json.loads(flow["schema"]), value)
             except SchemaMismatch as mismatch:
                 text = f"the input of flow `{call.component}`: {mismatch}"
                 raise final_error("INVALID_INPUT", text) from mismatch

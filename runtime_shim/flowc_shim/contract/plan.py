@@ -34,11 +34,22 @@ if TYPE_CHECKING:
 PLAN_VERSION = 1
 
 
+def with_data(given: Json, data: Mapping[str, Json]) -> Json:
+    """Return the input of a run that is given ``given``, with the ``data`` of its plan.
+
+    Only a mapping can lack something; a key that is given wins, with null too.
+    """
+    if not isinstance(given, dict):
+        return given
+    return {**given, **{key: one for key, one in data.items() if key not in given}}
+
+
 @dataclass(frozen=True)
 class Plan:
     """A compiled flow. ``routes`` and ``classes`` serve flows that arrive as data at run time.
 
-    ``timeout``: seconds of the whole run.
+    ``timeout``: seconds of the whole run. ``data``: what the run's input has where nobody gives
+    another value, by key: references to files.
     """
 
     name: str
@@ -54,6 +65,7 @@ class Plan:
     enforce_schemas: bool = True
     fail_fast: bool = False
     timeout: float | None = None
+    data: Mapping[str, Json] = field(default_factory=dict)
     output_may_skip: bool = False
     project: str = ""
     branch: str = ""
@@ -99,6 +111,7 @@ class Plan:
             },
             "fail_fast": self.fail_fast,
             **({} if self.timeout is None else {"timeout": self.timeout}),
+            **({"data": dict(self.data)} if self.data else {}),
         }
 
     @staticmethod
@@ -123,4 +136,5 @@ class Plan:
             enforce_schemas=raw["schemas"]["enforce"],
             fail_fast=raw["fail_fast"],
             timeout=raw.get("timeout"),
+            data=raw.get("data", {}),
         )

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.language import values as v
 from flowc_shim.language.forms import (
+    A_FILE,
     ALLOWED_KEYS,
     EXTRA_KEYS,
-    FILE_SCHEMES,
     FORMS,
     JSON_SCHEMA_WORDS,
     Locate,
     Problem,
     Spelling,
     ValueSyntaxError,
+    names_file,
 )
 from flowc_shim.language.paths import Path, PathSyntaxError, parse_path
 
@@ -246,11 +247,9 @@ class _Decoder:
 
     def _artifact(self, raw: dict[str, Any], at: object) -> v.Value:
         uri = self._text(raw, "$artifact")
-        scheme, colon, rest = uri.partition("://")
-        if not (colon and scheme in FILE_SCHEMES and rest.strip("/")) or uri.endswith("/"):
-            known = ", ".join(f"`{scheme}://`" for scheme in FILE_SCHEMES)
+        if not names_file(uri):
             here = self.locate(raw, "$artifact", "value")
-            self.report(Problem("word", f"`$artifact` takes the URI of a file: {known}", here))
+            self.report(Problem("word", f"`$artifact` takes {A_FILE}", here))
         return v.Literal({"$artifact": uri}, at)
 
     def _from(self, raw: dict[str, Any], at: object) -> v.Value:

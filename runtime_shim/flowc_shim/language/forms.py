@@ -102,3 +102,12 @@ def value_forms(spelling: Spelling) -> dict[str, tuple[str, ...]]:
 
 FILE_SCHEMES = ("s3", "gs", "az", "file")
 """Where a file that a flow names may be."""
+
+A_FILE = "the URI of a file: " + ", ".join(f"`{scheme}://`" for scheme in FILE_SCHEMES)
+"""What is told to who writes another text where a file is meant."""
+
+
+def names_file(text: str) -> bool:
+    """Whether ``text`` is the URI of a file that a shim can read; a folder is none."""
+    scheme, colon, rest = text.partition("://")
+    return bool(colon and scheme in FILE_SCHEMES and rest.strip("/")) and not text.endswith("/")

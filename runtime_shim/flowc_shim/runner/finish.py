@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flowc_shim.components.json_text import decode_json
 from flowc_shim.contract.errors import ErrorInfo, FlowError, final_error
 from flowc_shim.contract.outcomes import FAILS_THE_FLOW, NEVER_RAN, Outcome
+from flowc_shim.contract.plan import with_data
 from flowc_shim.contract.scopes import FINALLY, ROOT
 from flowc_shim.contract.trigger import read_trigger
 from flowc_shim.contract.verdict import Status, Verdict
@@ -154,6 +155,7 @@ def begin_run(
 ) -> None:
     """Put the run's input in if absent, and fail the run if it does not match the schema.
 
+    Here, whoever starts it, and wherever: the files that are bound to ports become part of it.
     ``trigger``: what started the run, as :mod:`flowc_shim.contract.trigger` says. ``started``: when
     its engine says that it began.
     """
@@ -181,6 +183,7 @@ def begin_run(
         value, variables = given["input"], given["variables"]
         publish_plan(runtime.journal.store, runtime.plan)
     seen = None if by is None else by.value
+    value = with_data(value, runtime.plan.data)
     value = runtime.journal.begin(value, header, seen, started, variables)
     problem = input_problem(runtime, value)
     if problem is not None:

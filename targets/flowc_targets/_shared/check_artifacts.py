@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 
 def named_files(compilation: Compilation) -> Iterator[tuple[str, Span | None]]:
-    """Yield the URI of every file that the flow itself names, and where."""
+    """Yield the URI of every file that the flow, or a binding of its ports, names; and where."""
     for _, node in all_nodes(compilation.program):
         if isinstance(node, v.Literal) and is_reference(node.value):
             yield str(node.value[KEY]), node.at if isinstance(node.at, Span) else None
+    for uri in compilation.placement.bound_files():
+        yield uri.value, uri.span
 
 
 def moves_files(compilation: Compilation) -> bool:

@@ -59,6 +59,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "trigger-values": lowered("a parameter of the Workflow, read by the shim"),
     "triggers": lowered("a CronWorkflow each; its time is given to the shim as a parameter"),
     "artifacts": lowered("the pod copies files in and out; between steps go references"),
+    "ports": lowered("by the shim that begins the run, whoever starts it; files in buckets"),
     "sub-flows": lowered("templates of the same object, one more level of nesting"),
     "detached": lowered(
         "a Workflow of a template of its own, which the release has beside the flow's; a pod with "

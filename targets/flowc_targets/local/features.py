@@ -54,6 +54,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "trigger-values": native("`flowc run --trigger`"),
     "triggers": refused("nothing schedules here; `flowc run` starts a run"),
     "artifacts": native("kept in `.flowc/artifacts` without an `artifact_store`"),
+    "ports": native("`file://` too"),
     "sub-flows": NATIVE,
     "detached": native("beside the run that starts it; `flowc run` waits for both"),
     "waits": _later("`await` is"),

@@ -62,6 +62,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
         "EventBridge Scheduler; two schedules where both fields of days are set, one run per time"
     ),
     "artifacts": lowered("the function or job copies files; between steps go references"),
+    "ports": lowered("by the shim that begins the run, whoever starts it; files in buckets"),
     "sub-flows": lowered(
         "states of the same machine: an inline Map of one pass; machines of their own, by "
         "`startExecution.sync:2`, where the run does not fit into one (1 MB, 25,000 events)"

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.diagnostics import Diagnostics
+from flowc.source.bindings import StepBinding
 from flowc.source.decode_stack import decode_stacks
+from flowc.source.port_bindings import PortBinding
 from flowc.source.yaml_reader import read
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def bindings(stack: Stack) -> list[tuple[str, str, int]]:
     return [
         (one.path, one.plugin.value, one.locations.value)
         for one in stack.bindings
-        if one.plugin is not None and one.locations is not None
+        if isinstance(one, StepBinding) and one.plugin is not None and one.locations is not None
     ]
 
 
@@ -146,6 +148,41 @@ def test_a_stack_per_workflow_and_one_without_any() -> None:
     assert list(read_stacks("version: v1.0\ndeployments: {}\n")[0]) == ["default"]
 
 
+def test_ports_are_files_of_a_folder_here() -> None:
+    stacks, found = read_stacks(
+        """
+        version: v1.0
+        workflows:
+          w:
+            type: flowc
+            bindings:
+              - {port: /src, target: {deployment: here, workdir: /archive/a b/}, data: main.c}
+              - {port: /run/mesh, data: "s3://b/mesh"}
+        deployments:
+          here: {type: local}
+          hpc: {type: slurm}
+        """
+    )
+    assert found == []
+    ports = [one for one in stacks["w"].bindings if isinstance(one, PortBinding)]
+    assert [(one.path, one.key, one.data.value) for one in ports] == [
+        ("", "src", "file:///archive/a%20b/main.c"), ("run", "mesh", "s3://b/mesh"),
+    ]  # fmt: skip
+    assert ports[0].data.span.line == 7
+
+
+def test_a_folder_alone_does_not_say_which_file() -> None:
+    text = """\
+    version: v1.0
+    workflows:
+      w: {type: cwl, bindings: [{port: /src, target: {deployment: here, workdir: /archive}}]}
+    deployments: {here: {type: local}}
+    """
+    ((code, line, message),) = read_stacks(text)[1]
+    assert (code, line) == ("FC112", 3)
+    assert "which file in `/archive` it is" in message and "write `data: name`" in message
+
+
 def test_what_other_versions_of_the_form_had() -> None:
     ((code, line, text),) = read_stacks("version: v1.0\nworkflows: {}\nscheduler: {}\n")[1]
     assert (code, line, "`scheduling`" in text) == ("FC104", 3, True)
@@ -159,3 +196,5 @@ def test_the_file_on_the_page_of_stacks() -> None:
         ("", "here/local", 1),
         ("execute", "cluster/solver", 2),
     ]
+    [port] = [one for one in stacks["simulate"].bindings if isinstance(one, PortBinding)]
+    assert (port.key, port.data.value) == ("mesh", "file:///archive/wing.msh")

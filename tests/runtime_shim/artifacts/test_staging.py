@@ -166,3 +166,11 @@ def test_files_are_beside_the_state_where_that_keeps_files(state: str, files: st
 def test_places_that_keep_no_files() -> None:
     with pytest.raises(ValueError, match="not in sqlite:"):
         open_place("sqlite:///x", {})
+
+
+def test_whether_a_file_is_there(where: Where, tmp_path: Path) -> None:
+    place = open_place(*where)
+    (tmp_path / "one").write_bytes(b"1")
+    place.put("there/a%20b", tmp_path / "one")
+    found = [place.has(key) for key in ("there/a%20b", "there", "there/c")]
+    assert found == [True, False, False]

@@ -18,6 +18,7 @@ from flowc.cli.deploying.claiming import require_place
 from flowc.cli.deploying.compare import compare
 from flowc.cli.deploying.confirming import confirm
 from flowc.cli.deploying.failing import guarded, say_problems
+from flowc.cli.deploying.named_files import missing_files
 from flowc.cli.deploying.places import state_store
 from flowc.cli.deploying.planning import Asked, Prepared, live_plan, prepare, show
 from flowc.cli.deploying.protection import require_token
@@ -152,6 +153,7 @@ def _deploy(prepared: Prepared, asked: Asked, yes: bool, dry_run: bool) -> int:
             require_place(prepared.deployment, provider, store)
             if say_problems(provider.preflight(prepared.desired), asked.format):
                 return 1
+            say_problems(missing_files(prepared.compilation), asked.format)
             found = work.comparison()
             if work.is_done(found):
                 _print(asked, found, None)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowc.cli.deploying.failing import guarded, say_problems
+from flowc.cli.deploying.named_files import missing_files
 from flowc.cli.deploying.places import state_store
 from flowc.cli.deploying.planning import prepare
 from flowc.cli.session import Session
@@ -36,6 +37,7 @@ def _ask(prepared: Prepared, format: str) -> int:
         provider.close()
     with state_store(prepared.deployment.address.stack) as store:
         require_promises(store)
+    say_problems(missing_files(prepared.compilation), format)
     if format == "human":
         print(f"{prepared.deployment.title}: {provider.place} is ready")
     return 0

@@ -118,7 +118,7 @@ def opened_store(spec: StoreSpec | None) -> Iterator[StateStore]:
     from flowc_shim.stores.api import StoreUnavailable
     from flowc_shim.stores.open import open_store
 
-    url, options = _store_of(spec)
+    url, options = store_of(spec)
     try:
         store = open_store(url, options)
     except (ValueError, StoreUnavailable) as error:
@@ -137,7 +137,7 @@ def opened_store(spec: StoreSpec | None) -> Iterator[StateStore]:
         store.close()
 
 
-def _store_of(spec: StoreSpec | None) -> tuple[str, dict[str, str]]:
+def store_of(spec: StoreSpec | None) -> tuple[str, dict[str, str]]:
     """Return URL and options; secrets are the target's, and come from the environment here."""
     if os.environ.get(STORE):
         return os.environ[STORE], json.loads(os.environ.get(STORE_OPTIONS) or "{}")

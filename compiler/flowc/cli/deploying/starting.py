@@ -20,6 +20,7 @@ from flowc.cli.reporting import say
 from flowc.cli.session import Session
 from flowc.deploy.provider import MAX_INPUT_BYTES, DeployError, RunState, Start
 from flowc.json_schema import mismatches
+from flowc_shim.contract.plan import with_data
 from flowc_shim.language.paths import render_path
 from flowc_shim.runner.journal import Journal
 from flowc_shim.runner.keys import deployment_prefix
@@ -111,7 +112,7 @@ def _check_inputs(store: StateStore, deployment: Deployment, inputs: list[Json])
     if plan.input_schema is None or not plan.enforce_schemas:
         return
     for index, value in enumerate(inputs):
-        for problem in mismatches(plan.input_schema, value)[:1]:
+        for problem in mismatches(plan.input_schema, with_data(value, plan.data))[:1]:
             where = f" at `{render_path(problem.path)}`" if problem.path else ""
             item = f" {index}" if len(inputs) > 1 else ""
             raise DeployError(

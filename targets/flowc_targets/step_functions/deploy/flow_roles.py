@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from flowc_shim.aws_secrets import SSM
 from flowc_shim.runner.keys import deployment_prefix
@@ -290,7 +291,7 @@ def _files(needs: Needs) -> Iterator[Statement]:
     uris = {uri for one in needs.family for uri, _ in named_files(one)}
     named = sorted(uri for uri in uris if uri.startswith("s3://"))
     if named:
-        objects = tuple(f"{ARN}:s3:::{uri.removeprefix('s3://')}" for uri in named)
+        objects = tuple(f"{ARN}:s3:::{unquote(uri.removeprefix('s3://'))}" for uri in named)
         yield Statement("the flow names these files", ("s3:GetObject",), objects)
 
 
