@@ -106,6 +106,7 @@ TARGET_DIFFERS = _code("FC309", "stack is for another target")
 UNKNOWN_PROFILE = _code("FC310", "unknown resource profile")
 PLUGIN_CONFIGURATION = _code("FC311", "invalid plugin configuration")
 PREEMPTIBLE = _code("FC312", "preemptible without a retry")
+DATA_ELSEWHERE = _code("FC313", "data or servers in another place", _NOTE)
 
 # FC4xx routes and data types
 NO_ROUTE = _code("FC401", "no route takes the component")

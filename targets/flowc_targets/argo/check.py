@@ -10,6 +10,7 @@ from flowc_targets._shared.check_artifacts import check_artifacts
 from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_locations import check_locations
 from flowc_targets._shared.check_store import check_shared_store
+from flowc_targets._shared.note_locality import note_locality
 from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.argo.check_profile import check_profile
 from flowc_targets.argo.check_sizes import check_sizes
@@ -42,6 +43,7 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     check_artifacts(compilation, diagnostics, "pods")
     if len(diagnostics.found) == before:
         check_sizes(compilation, diagnostics)
+    note_locality(compilation, diagnostics)
 
 
 def _check_stack(compilation: Compilation, diagnostics: Diagnostics) -> None:

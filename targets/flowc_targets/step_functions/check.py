@@ -9,6 +9,7 @@ from flowc.diagnostics import Diagnostics, Severity, Span, codes
 from flowc_targets._shared.check_artifacts import check_artifacts
 from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_store import check_shared_store
+from flowc_targets._shared.note_locality import note_locality
 from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.step_functions.check_sizes import check_sizes
 from flowc_targets.step_functions.check_together import check_together
@@ -43,6 +44,7 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     if _errors(diagnostics) == before:
         check_sizes(compilation, diagnostics)
         note_waits(compilation, diagnostics)
+    note_locality(compilation, diagnostics, cloud="s3")
 
 
 def _errors(diagnostics: Diagnostics) -> int:
