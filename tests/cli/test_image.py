@@ -22,6 +22,14 @@ stacks:
     plugins: {}
     routes: {}
   nowhere: {target: argo, docker: {}, plugins: {}, routes: {}}
+  classes:
+    target: argo
+    registry: ghcr.io/acme
+    docker: {files: [app.py]}
+    plugins:
+      s: {type: stepflow, docker: {base_image: "python:3.12"}, deploy: {}}
+      c: {type: container, docker: {base_image: "debian:12"}, components: {/a: {command: a}}}
+    routes: {}
 """
 STAND_IN = """#!/bin/sh
 echo "$@" >> {log}
@@ -63,6 +71,28 @@ def test_push_builds_first_and_prints_the_image(
     assert "COPY files/ /app/" in (context / "Dockerfile").read_text()
 
 
+def test_all_images_of_a_stack_are_built_and_then_pushed(
+    flowc: Callable[..., Ran], podman: Callable[..., Path]
+) -> None:
+    log = podman()
+    ran = flowc("image", "push", "--stack", "classes")
+    assert ran.code == 0, ran.err
+    images = ran.out.split()
+    assert [image.partition(":")[0] for image in images] == [
+        "ghcr.io/acme/flowc-unit-classes",
+        "ghcr.io/acme/flowc-class-classes-s",
+        "ghcr.io/acme/flowc-class-classes-c",
+    ]
+    words = [line.split() for line in log.read_text().splitlines()]
+    assert [(one[0], one[2]) for one in words if one[0] == "build"] == [
+        ("build", image) for image in images
+    ]
+    assert [one for one in words if one[0] == "push"] == [["push", image] for image in images]
+    assert [one[0] for one in words[-3:]] == ["push"] * 3
+    built = flowc("image", "build", "--stack", "classes")
+    assert built.out == ran.out
+
+
 def test_what_is_there_is_not_built_and_docker_will_do(
     flowc: Callable[..., Ran], podman: Callable[..., Path]
 ) -> None:
@@ -77,7 +107,7 @@ def test_what_is_there_is_not_built_and_docker_will_do(
     [
         (("build", "--stack", "laptop"), "has no `docker`"),
         (("push", "--stack", "nowhere"), "nowhere to push to"),
-        (("build",), "choose one of laptop, cluster, nowhere"),
+        (("build",), "choose one of laptop, cluster, nowhere, classes"),
         (("build", "--stack", "clustr"), "write `cluster`"),
     ],
 )

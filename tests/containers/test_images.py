@@ -50,3 +50,39 @@ def test_an_image_is_built_once_and_holds_what_the_stack_says(podman: str, tmp_p
         subprocess.run([podman, "rmi", other.stdout.strip()], check=True, capture_output=True)
     finally:
         subprocess.run([podman, "rmi", "--force", image], check=True, capture_output=True)
+
+
+CLASS = f"""
+target: local
+plugins:
+  tools:
+    type: container
+    docker: {{base_image: {IMAGE}, files: [double.sh], env: {{FACTOR: "2"}}}}
+    components: {{/double: {{command: ./double.sh}}}}
+routes: {{"/{{component}}": [{{plugin: tools}}]}}
+"""
+DOUBLE = """#!/bin/sh
+x=$(/bin/sed "s/[^0-9]//g" $FLOWC_INPUT)
+echo "{\\"y\\": $((x * FACTOR))}" > $FLOWC_OUTPUT
+"""
+FLOW = """
+schema: flowc/v1
+steps: [{id: double, component: /double, input: {x: {$input: x}}}]
+output: {$step: double, path: y}
+"""
+
+
+def test_components_of_a_class_run_in_its_image(podman: str, tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text(CLASS)
+    (tmp_path / "flow.yaml").write_text(FLOW)
+    (tmp_path / "double.sh").write_text(DOUBLE)
+    (tmp_path / "double.sh").chmod(0o755)
+    built = flowc(tmp_path, "image", "build")
+    assert built.returncode == 0, built.stderr
+    image = built.stdout.strip()
+    assert image.startswith("localhost/flowc-class-default-tools:")
+    try:
+        ran = flowc(tmp_path, "run", "flow.yaml", "--input", '{"x": 21}')
+        assert (ran.returncode, ran.stdout) == (0, "42\n"), ran.stderr
+    finally:
+        subprocess.run([podman, "rmi", "--force", image], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""``flowc image``: from ``docker:`` of a stack to an image, by the podman or docker it finds."""
+"""``flowc image``: from ``docker:`` of a stack and its classes to images, by podman or docker."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from typing import TYPE_CHECKING
 
 from flowc.cli.reporting import say
 from flowc.cli.stack import Stacks
-from flowc.images.context import recipe_of
+from flowc.images.context import recipes_of
+from flowc.images.recipe import full_name
 
 if TYPE_CHECKING:
     from flowc.images.recipe import Recipe
     from flowc.source.stack_model import Stack
 
 STDERR = 2
-"""What tools say is for people; the answer on standard output is the image alone."""
+"""What tools say is for people; the answer on standard output is the images alone."""
 
 CONTEXTS = Path(".flowc/images")
 """Where contexts are written, each in a folder of its tag: to be looked at."""
 
 
 def run_image(name: str | None, stack_file: str | None, *, push: bool) -> int:
-    """Build, and push if asked; return the exit code."""
+    """Build the stack's images, and push them if asked; return the exit code."""
     stacks = Stacks(stack_file)
     chosen = _chosen(stacks, name) if stacks.load() else None
     if chosen is None:
         return stacks.session.report("human", sys.stderr) or 1
     folder = stacks.path.parent
-    recipe = recipe_of(chosen, folder, stacks.session.diagnostics)
+    recipes = recipes_of(chosen, folder, stacks.session.diagnostics).all()
     if stacks.session.report("human", sys.stderr):
         return 1
-    if recipe is None:
+    if not recipes:
         say(f"stack `{chosen.name}` has no `docker`: there is nothing to build")
         return 1
     if push and not chosen.registry:
@@ -43,19 +44,14 @@ def run_image(name: str | None, stack_file: str | None, *, push: bool) -> int:
     if runtime is None:
         say("neither podman nor docker is here (Debian: apt-get install podman)")
         return 1
-    image = full_name(recipe, chosen)
-    if not _build(runtime, recipe, image, folder / CONTEXTS / recipe.tag):
+    images = {full_name(recipe, chosen.registry): recipe for recipe in recipes}
+    for image, recipe in images.items():
+        if not _build(runtime, recipe, image, folder / CONTEXTS / recipe.tag):
+            return 1
+    if push and not all(_run(runtime, "push", image) for image in images):
         return 1
-    if push and not _run(runtime, "push", image):
-        return 1
-    print(image)
+    print("\n".join(images))
     return 0
-
-
-def full_name(recipe: Recipe, stack: Stack) -> str:
-    """Return the image in the stack's registry, or on this machine without one."""
-    registry = stack.registry.rstrip("/") if stack.registry else "localhost"
-    return f"{registry}/{recipe.image}"
 
 
 def _chosen(stacks: Stacks, name: str | None) -> Stack | None:

@@ -1,4 +1,4 @@
-"""From ``docker:`` of a stack to a Dockerfile, and to the name of the image by what is in it.
+"""From ``docker:`` of a stack or class to a Dockerfile, and to the image's name by what is in it.
 
 The tag is a hash of the Dockerfile and of every file that it copies, so an image that has a name
 never changes, and a stack that is compiled twice names the same image.
@@ -53,9 +53,17 @@ class Recipe:
         return f"{self.name}:{self.tag}"
 
 
-def image_name(stack: str) -> str:
-    """Return the name of the image of a stack's units."""
-    return f"flowc-unit-{_NOT_IN_NAMES.sub('-', stack.lower()).strip('-') or 'stack'}"
+def image_name(stack: str, cls: str | None = None) -> str:
+    """Return the name of the image of a stack's units, or of one of its classes."""
+    words = ("unit", stack) if cls is None else ("class", stack, cls)
+    return "-".join(
+        ["flowc", *(_NOT_IN_NAMES.sub("-", w.lower()).strip("-") or "x" for w in words)]
+    )
+
+
+def full_name(recipe: Recipe, registry: str | None) -> str:
+    """Return the image in a registry, or on this machine without one."""
+    return f"{registry.rstrip('/') if registry else 'localhost'}/{recipe.image}"
 
 
 def dockerfile(spec: DockerSpec, default_base: str) -> str:

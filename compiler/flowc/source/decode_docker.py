@@ -1,4 +1,4 @@
-"""``docker:`` of a stack: the image of its units, as something to build."""
+"""``docker:`` of a stack, or of a component class: an image as something to build."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
 from flowc.source.stack_model import DockerSpec
-from flowc.source.stack_tables import UNIT_IMAGE
+from flowc.source.stack_tables import CLASS_IMAGE, UNIT_IMAGE
 
 if TYPE_CHECKING:
-    from flowc.source.fields import Decoding, Fields
+    from flowc.source.fields import Decoding, Fields, Shape
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(=[A-Za-z0-9.+:~-]+)?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -18,11 +18,8 @@ _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 
 
 def decode_docker(stack: Fields, decoding: Decoding) -> DockerSpec | None:
-    """Return what is to be built, None if nothing is; reports what no Dockerfile could hold."""
-    raw = stack.get("docker")
-    if raw is None:
-        return None
-    if stack.has("unit_image"):
+    """Return what is to be built for the units, None if nothing is."""
+    if stack.has("docker") and stack.has("unit_image"):
         decoding.report(
             codes.CONTRADICTORY_KEYS,
             "`unit_image` and `docker` both say what the units run in",
@@ -30,7 +27,42 @@ def decode_docker(stack: Fields, decoding: Decoding) -> DockerSpec | None:
             secondary=[(stack.key_at("unit_image"), "said here as well")],
             hint="an image to start from is `base_image` of `docker`",
         )
-    fields = decoding.open(raw, UNIT_IMAGE, stack.value_at("docker"))
+    return _image(stack, UNIT_IMAGE)
+
+
+def decode_class_docker(plugin: Fields) -> DockerSpec | None:
+    """Return what is to be built for a class, None if nothing is."""
+    return _image(plugin, CLASS_IMAGE) if plugin.has("docker") else None
+
+
+def check_image(owner: Fields, plugin: Fields) -> None:
+    """Report an image that is not named, though the class builds none, or is although it does.
+
+    ``owner``: what takes `image`, of the class ``plugin``.
+    """
+    if not plugin.has("docker"):
+        if not owner.has("image"):
+            owner.report(
+                codes.MISSING_KEY,
+                f"{owner.shape.title} needs `image`",
+                hint="name one, or describe one to build: `docker` of the class",
+            )
+    elif owner.has("image"):
+        owner.decoding.report(
+            codes.CONTRADICTORY_KEYS,
+            "`image` and the class's `docker` both say what it runs in",
+            owner.key_at("image"),
+            secondary=[(plugin.key_at("docker"), "said here as well")],
+            hint="an image to start from is `base_image` of `docker`",
+        )
+
+
+def _image(owner: Fields, shape: Shape) -> DockerSpec | None:
+    """Return what ``docker`` says; reports what no Dockerfile could hold."""
+    raw = owner.get("docker")
+    if raw is None:
+        return None
+    fields = owner.decoding.open(raw, shape, owner.value_at("docker"))
     if fields is None:
         return None
     base = fields.text("base_image")
@@ -49,7 +81,7 @@ def decode_docker(stack: Fields, decoding: Decoding) -> DockerSpec | None:
             if not _VARIABLE.fullmatch(name) or "\n" in value:
                 _invalid(fields, key, f"`{name}` has a name or a value that no Dockerfile can hold")
     return DockerSpec(
-        span=stack.key_at("docker"),
+        span=owner.key_at("docker"),
         base_image=base,
         requirements=tuple(one.value for one in requirements),
         apt=tuple(one.value for one in apt),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.diagnostics import Span, codes
 from flowc.source.decode_deploy import decode_deploy
+from flowc.source.decode_docker import check_image, decode_class_docker
 from flowc.source.decode_profiles import decode_class_resources
 from flowc.source.fields import Decoding, Fields, Refusal, describe, nearest
 from flowc.source.located import Map
@@ -88,6 +89,7 @@ def decode_class(
         span=name_at,
         resources=resources,
         profile=profile,
+        docker=decode_class_docker(fields),
     )
     decoded = _BY_TYPE[kind](decoded, fields, profiles)
     return replace(decoded, unavailable=_stdio(raw))
@@ -179,6 +181,7 @@ def _stepflow(
     opened = _open(fields, "deploy", DEPLOY)
     if opened is None:
         return decoded
+    check_image(opened, fields)
     if fields.has("resources") and opened.has("resources"):
         fields.decoding.report(
             codes.PLUGIN_CONFIGURATION,
@@ -206,6 +209,12 @@ def _check_one_way(name: str, fields: Fields) -> None:
             f"plugin `{name}` has `{ways[0]}` and `{key}`; one of them says where the server is",
             fields.key_at(key),
             secondary=[(fields.key_at(ways[0]), "said here as well")],
+        )
+    if "deploy" not in ways and fields.has("docker"):
+        fields.report(
+            codes.PLUGIN_CONFIGURATION,
+            "`docker` is for a server that flowc brings up, with `deploy`",
+            fields.key_at("docker"),
         )
     if "command" not in ways:
         for key in ("args", "env", "working_directory", "healthCheck"):
@@ -280,6 +289,8 @@ def _programs(shape: Any) -> Callable[..., ComponentClass]:
     ) -> ComponentClass:
         programs: dict[str, Json] = {}
         for path, opened in _components(fields, shape):
+            if "image" in shape.keys:
+                check_image(opened, fields)
             program: dict[str, Json] = {
                 "image": opened.text("image") if "image" in shape.keys else None,
                 "command": _command_line(opened),

@@ -26,6 +26,7 @@ from flowc.source.secrets import SECRET
 from flowc.source.stack_tables import (
     BALANCER,
     BLOB_API,
+    CLASS_IMAGE,
     COMMAND_COMPONENT,
     CONDITION,
     CONTAINER_COMPONENT,
@@ -208,6 +209,7 @@ def _stack() -> Schema:
         "store": {"anyOf": [{"type": "string", "minLength": 1}, object_schema(STORE)]},
         "stepflow_store": object_schema(STEPFLOW_STORE),
         "docker": object_schema(UNIT_IMAGE),
+        "class_docker": object_schema(CLASS_IMAGE),
         "storage_config": object_schema(STORAGE_CONFIG),
         "deploy": object_schema(DEPLOY),
         "replicas": {"anyOf": [{"type": "integer", "minimum": 1}, object_schema(REPLICAS)]},

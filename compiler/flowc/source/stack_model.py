@@ -144,8 +144,9 @@ class ComponentClass:
     ``${VAR}`` interpolated and secrets as ``{"secret": name}``. ``resources``: what the class
     says it has (profile resolved), None if it does not say. ``components``: names it serves,
     None if unknown (a component server lists them only when it runs). ``blobs``: it needs the
-    stack's blob endpoint. ``deployment``: the one whose service it is. ``unavailable``: why
-    nothing may be called there; the file may name such a class, a flow may not use it.
+    stack's blob endpoint. ``deployment``: the one whose service it is. ``docker``: its image, as
+    something to build. ``unavailable``: why nothing may be called there; the file may name such a
+    class, a flow may not use it.
     """
 
     name: str
@@ -158,6 +159,7 @@ class ComponentClass:
     deploy: Deploy | None = None
     blobs: At[bool] | None = None
     deployment: str | None = None
+    docker: DockerSpec | None = None
     unavailable: At[str] | None = None
     input_schemas: Mapping[str, Json] = field(default_factory=dict)
     output_schemas: Mapping[str, Json] = field(default_factory=dict)
@@ -196,7 +198,7 @@ class StoreSpec:
 
 @dataclass(frozen=True, slots=True)
 class DockerSpec:
-    """The image of a stack's units, as something to build.
+    """The image of a stack's units, or of a class, as something to build.
 
     ``files``: paths beside the stack file that are copied to ``/app``.
     """

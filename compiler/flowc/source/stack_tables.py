@@ -32,10 +32,13 @@ TARGET_NAMES = {
     "aws": "step-functions",
 }
 COMPUTE = one_of("lambda", "ecs", "batch")
-DOCKER = Refusal(
-    codes.NOT_BUILT_YET,
-    "of a component class (an image for it alone) is not built yet",
-    "write `docker` on the stack, for the image of all units, or build the image yourself",
+_IN_UNITS = Refusal(
+    codes.PLUGIN_CONFIGURATION,
+    "is for classes with an image of their own, `container` and `stepflow` with `deploy`",
+    "write `docker` on the stack: what runs in units is in their image",
+)
+_DOCKER_OF_ALL = Refusal(
+    codes.UNKNOWN_KEY, "is said of the class", "write it beside `type`, in place of `image`"
 )
 
 
@@ -125,6 +128,9 @@ UNIT_IMAGE = Shape(
         "build_args": Key(TEXT_MAP),
         "env": Key(TEXT_MAP),
     },
+)
+CLASS_IMAGE = Shape(
+    "`docker` of a class", {**UNIT_IMAGE.keys, "base_image": Key(NAME, required=True)}
 )
 STACKS = Shape("a file with `stacks`", {"stacks": Key(named("stack"), required=True)})
 
@@ -263,8 +269,9 @@ _PROCESS = {
     "working_directory": Key(NAME),
 }
 _COMPONENTS = Key(MAPPING, required=True)
+_DOCKER = Key(described_by("class_docker", "a mapping", MAPPING))
 PLUGIN_SHAPES = {
-    "builtin": Shape("a plugin of type `builtin`", _OF_EVERY_CLASS, {"docker": DOCKER}),
+    "builtin": Shape("a plugin of type `builtin`", _OF_EVERY_CLASS, {"docker": _IN_UNITS}),
     "stepflow": Shape(
         "a plugin of type `stepflow`",
         {
@@ -274,9 +281,9 @@ PLUGIN_SHAPES = {
             "transport": Key(one_of("http", "stdio"), nullable=True),
             "healthCheck": Key(described_by("healthCheck", "a mapping", MAPPING), nullable=True),
             "deploy": Key(described_by("deploy", "a mapping", MAPPING)),
+            "docker": _DOCKER,
             "blobs": Key(BOOLEAN),
         },
-        {"docker": DOCKER},
     ),
     "python": Shape(
         "a plugin of type `python`",
@@ -287,22 +294,21 @@ PLUGIN_SHAPES = {
             "env": Key(_TEXT_OR_SECRET_MAP),
             "working_directory": Key(NAME),
         },
-        {"docker": DOCKER},
+        {"docker": _IN_UNITS},
     ),
     "command": Shape(
         "a plugin of type `command`",
         {**_OF_EVERY_CLASS, "components": _COMPONENTS},
-        {"docker": DOCKER},
+        {"docker": _IN_UNITS},
     ),
     "container": Shape(
         "a plugin of type `container`",
-        {**_OF_EVERY_CLASS, "components": _COMPONENTS},
-        {"docker": DOCKER},
+        {**_OF_EVERY_CLASS, "docker": _DOCKER, "components": _COMPONENTS},
     ),
     "mock": Shape(
         "a plugin of type `mock`",
         {**_OF_EVERY_CLASS, "components": _COMPONENTS},
-        {"docker": DOCKER},
+        {"docker": _IN_UNITS},
     ),
 }
 HEALTH_CHECK = Shape(
@@ -337,12 +343,12 @@ COMMAND_COMPONENT = Shape(
 CONTAINER_COMPONENT = Shape(
     "a component of a `container` plugin",
     {
-        "image": Key(NAME, required=True),
+        "image": Key(NAME),
         "command": Key(_COMMAND_LINE),
         "args": Key(TEXTS),
         "env": Key(_TEXT_OR_SECRET_MAP),
     },
-    {"locations": _LOCATIONS, "docker": DOCKER},
+    {"locations": _LOCATIONS, "docker": _DOCKER_OF_ALL},
 )
 MOCK_COMPONENT = Shape(
     "a component of a `mock` plugin",
@@ -357,7 +363,7 @@ _REPLICAS = described_by("replicas", "a whole number, or `{min, max, cpu, metric
 DEPLOY = Shape(
     "`deploy`",
     {
-        "image": Key(NAME, required=True),
+        "image": Key(NAME),
         "command": Key(_COMMAND_LINE),
         "args": Key(TEXTS),
         "env": Key(_TEXT_OR_SECRET_MAP),
@@ -373,7 +379,7 @@ DEPLOY = Shape(
         "capacity_provider": Key(NAME),
         "load_balancer": Key(described_by("load_balancer", "a mapping", MAPPING)),
     },
-    {"docker": DOCKER},
+    {"docker": _DOCKER_OF_ALL},
 )
 LOAD_BALANCER = Shape(
     "`load_balancer`",

@@ -94,9 +94,10 @@ def _run_line(
     words = [runtime, "run", "--rm", "--name", name, "--volume", f"{folder}:{_MOUNT}"]
     # Runtimes wait ten seconds by default for a container to end when it is removed.
     words += ["--stop-timeout", str(_STOP_SECONDS)]
-    if Path(runtime).name == "docker":
-        # Otherwise what it writes belongs to root, and the folder could not be removed.
-        words += ["--user", f"{os.getuid()}:{os.getgid()}"]
+    # As whoever runs this, whatever user the image names: the folder is theirs. To docker that is a
+    # number; podman's root is whoever started it.
+    user = f"{os.getuid()}:{os.getgid()}" if Path(runtime).name == "docker" else "0:0"
+    words += ["--user", user]
     for key in env:
         words += ["--env", key]
     command = command_line({"command": program.get("command")})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.diagnostics import Diagnostics
-from flowc.images.context import DEFAULT_BASE, recipe_of
+from flowc.images.context import DEFAULT_BASE, Recipes, recipes_of
 from flowc.loading import Choice, Loader
 from flowc.source.decode_stack import decode_stacks
 from flowc.source.yaml_reader import read
@@ -46,13 +46,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def recipe(folder: Path, text: str = STACK) -> tuple[Recipe | None, list[str]]:
+def recipes(folder: Path, text: str) -> tuple[Recipes, list[str]]:
     diagnostics = Diagnostics()
     document = read(text, "stack.yaml", diagnostics)
     assert document is not None
     (stack,) = decode_stacks(document, diagnostics, {}).values()
-    found = recipe_of(stack, folder, diagnostics)
+    found = recipes_of(stack, folder, diagnostics)
     return found, [f"{d.code.number} {d.message}" for d in diagnostics]
+
+
+def recipe(folder: Path, text: str = STACK) -> tuple[Recipe | None, list[str]]:
+    found, problems = recipes(folder, text)
+    return found.units, problems
 
 
 def test_the_dockerfile(folder: Path) -> None:
@@ -145,3 +150,83 @@ def test_a_stack_that_is_loaded_runs_its_units_in_that_image(folder: Path) -> No
     found, _ = recipe(folder)
     assert found is not None and place is not None, diagnostics.found
     assert place.stack.unit_image == found.image
+
+
+CLASSES = """
+stacks:
+  cluster:
+    target: TARGET
+    registry: ghcr.io/acme
+    state_store: s3://state
+    plugins:
+      servers:
+        type: stepflow
+        docker: {base_image: "ghcr.io/acme/servers:1", requirements: [pandas], files: [models]}
+        deploy: {args: [all]}
+      Tools/Two:
+        type: container
+        docker: {base_image: "debian:12", apt: [jq], files: [run.sh]}
+        components: {/a: {command: ./run.sh}, /b: {command: ./run.sh, args: [b]}}
+    routes: {"/s/{*component}": [{plugin: servers}], "/t/{component}": [{plugin: Tools/Two}]}
+"""
+
+
+def test_classes_have_images_of_their_own(folder: Path) -> None:
+    found, problems = recipes(folder, CLASSES.replace("TARGET", "argo"))
+    assert (problems, found.units) == ([], None)
+    servers, tools = found.all()
+    assert servers.dockerfile.startswith("FROM ghcr.io/acme/servers:1\nUSER 0\nCOPY requirements")
+    assert tools.dockerfile.startswith("FROM debian:12\nUSER 0\nRUN apt-get update")
+    assert list(tools.files) == ["files/run.sh"]
+    assert [one.image.rpartition(":")[0] for one in (servers, tools)] == [
+        "flowc-class-cluster-servers", "flowc-class-cluster-tools-two",
+    ]  # fmt: skip
+    units, _ = recipes(folder, STACK)
+    assert [one.name for one in units.all()] == ["flowc-unit-big-one"]
+
+
+@pytest.mark.parametrize(
+    ("target", "registry", "before"),
+    [
+        ("argo", "registry: ghcr.io/acme/", "ghcr.io/acme/"),
+        ("argo", "", ""),
+        ("step-functions", "", ""),
+        ("local", "registry: ghcr.io/acme", "ghcr.io/acme/"),
+        ("local", "", "localhost/"),
+    ],
+)
+def test_a_stack_that_is_loaded_names_them(
+    folder: Path, target: str, registry: str, before: str
+) -> None:
+    text = CLASSES.replace("TARGET", target).replace("registry: ghcr.io/acme", registry)
+    found, _ = recipes(folder, text)
+    (folder / "stack.yaml").write_text(text)
+    diagnostics = Diagnostics()
+    stacks = Loader(diagnostics, folder=folder).stacks_here(None)
+    assert stacks is not None, diagnostics.found
+    classes = stacks["cluster"].classes
+    deploy, programs = classes["servers"].deploy, classes["Tools/Two"].config["components"]
+    assert deploy is not None and isinstance(programs, dict)
+    assert deploy.image == before + found.classes["servers"].image
+    image = before + found.classes["Tools/Two"].image
+    assert programs["/a"] == {"image": image, "command": ["./run.sh"]}
+    assert programs["/b"]["image"] == image
+    (folder / "run.sh").write_text("#!/bin/sh\necho 2\n")
+    again, _ = recipes(folder, text)
+    assert again.classes["servers"] == found.classes["servers"]
+    assert again.classes["Tools/Two"].tag != found.classes["Tools/Two"].tag
+
+
+def test_both_an_image_and_docker_are_shown(folder: Path) -> None:
+    text = CLASSES.replace("TARGET", "argo")
+    text = text.replace("{args: [all]}", "{image: x}").replace("/a: {", "/a: {image: x, ")
+    diagnostics = Diagnostics()
+    document = read(text, "stack.yaml", diagnostics)
+    assert document is not None
+    decode_stacks(document, diagnostics, {})
+    places = [
+        (one.code.number, one.primary.span.line, one.secondary[0].span.line)
+        for one in diagnostics
+        if one.primary is not None
+    ]
+    assert places == [("FC121", 11, 10), ("FC121", 15, 14)]
