@@ -39,6 +39,13 @@ def _parser() -> argparse.ArgumentParser:
             "--settle", action="append", default=[], metavar="UNIT=STATUS",
             help="what the engine says became of a unit",
         )  # fmt: skip
+    for name, what in (("stage", "write"), ("collect", "take")):
+        part = commands.add_parser(name, help=f"{what} the folder of a program in its pod")
+        for key in ("--plan", "--run", "--step", "--pod"):
+            part.add_argument(key, required=True)
+        part.add_argument("--scope", default="")
+        part.add_argument("--attempt", type=int, required=True)
+        part.add_argument("--folder", type=Path, required=True)
     prepare = commands.add_parser(
         "prepare-store", help="make or migrate a PostgreSQL store, and grant roles what they need"
     )
@@ -71,6 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "prepare-store":
             return _prepare_store(options.shim, options.helper)
+        if options.command in ("stage", "collect"):
+            return _pod_part(options)
         verdict = _run(options)
     except (PlanProblem, ValueError) as error:
         print(f"flowc-shim: {error}", file=sys.stderr)  # noqa: T201 (the container's log)
@@ -113,6 +122,20 @@ def _run(options: argparse.Namespace) -> Verdict:
     environ = dict(os.environ) if name is None else {**os.environ, RUN_NAME: name}
     with _ending_in_order(), open_session(options.plan, options.run, environ) as runtime:
         return perform(runtime, request)
+
+
+def _pod_part(options: argparse.Namespace) -> int:
+    from flowc_shim.runner.keys import parse_indices
+    from flowc_shim.runner.pod_parts import PodPart, collect, stage
+    from flowc_shim.runner.session import open_session
+
+    indices = parse_indices(options.scope)
+    part = PodPart(options.step, indices, options.attempt, options.pod, options.folder)
+    with _ending_in_order(), open_session(options.plan, options.run) as runtime:
+        if options.command == "stage":
+            return ExitCode.DONE if stage(runtime, part) else ExitCode.FINAL_USER
+        collect(runtime, part)
+    return ExitCode.DONE
 
 
 def _prepare_store(shims: list[str], helpers: list[str]) -> int:

@@ -166,17 +166,11 @@ def _times(plan: Plan, journal: Journal, path: str, indices: tuple[int, ...]) ->
 
 @contextmanager
 def components_on_path() -> Iterator[None]:
-    """Let Python workers import the components of this folder."""
-    before = os.environ.get(PYTHON_PATH)
-    here = str(HERE / "python")
-    os.environ[PYTHON_PATH] = here if not before else f"{here}{os.pathsep}{before}"
-    try:
+    """Let Python workers import the components of this folder, and find its podman."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PYTHON_PATH, str(HERE / "python"), prepend=os.pathsep)
+        patch.setenv("PATH", str(HERE / "bin"), prepend=os.pathsep)
         yield
-    finally:
-        if before is None:
-            del os.environ[PYTHON_PATH]
-        else:
-            os.environ[PYTHON_PATH] = before
 
 
 def run_local(case: Case, granularity: str, folder: Path, store: str = "") -> Observed:

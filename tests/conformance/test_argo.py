@@ -51,6 +51,7 @@ SLICE = {
     "finally steps run after a failure, and change nothing of it": "step",
     "a step with the same input uses the result again": "step",
     "a sub-flow has an input and hands out its output": "step",
+    "a program in an image is tried again, and its last failure may be a value": "step",
 }
 """What CI runs of it: a case of every kind, at the granularity that is named."""
 

@@ -326,6 +326,9 @@ def deployment(**changes: Any) -> dict[str, Any]:
     }
 
 
+SDK = {"name": "sdk", "image": "sdk:1"}
+
+
 def small(version: str, kind: str, name: str = "x", **fields: Any) -> dict[str, Any]:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, **fields}
 
@@ -345,6 +348,9 @@ ACCOUNT = {"kind": "ServiceAccount", "name": "x", "namespace": "flows"}
         (small(RBAC, "Role", rules=[RULE]), None),
         (small(RBAC, "RoleBinding", roleRef=ROLE_REF, subjects=[ACCOUNT]), None),
         (deployment(replicas=2), None),
+        (small("v1", "PodTemplate", template={"spec": {"containers": [SDK]}}), None),
+        (small("v1", "PodTemplate", template={"spec": {"containers": []}}), "no containers"),
+        (small("v1", "PodTemplate", template={"spec": {"container": []}}), "unknown field"),
         (small("v1", "ConfigMap", dat={}), 'unknown field "dat"'),
         (small("v1", "ConfigMap", data={"n": 1}), "cannot unmarshal number"),
         (small("v1", "ConfigMap", data={"n": "x" * 1_100_000}), "more than 1048576"),

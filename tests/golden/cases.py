@@ -80,6 +80,7 @@ CASES: list[GoldenCase] = [
     *_both("refine"),
     *_both("gpu-guard"),
     *_both("nightly"),
+    GoldenCase("word-count", "flow.yaml", "cluster", "argo"),
     GoldenCase("sales", "flow.yaml", "", "argo", environment="argo"),
     GoldenCase("sales", "flow.yaml", "", "step-functions", environment="step-functions"),
     *FOUR_STACKS,

@@ -158,6 +158,8 @@ def _foreign(uri: str) -> FlowError:
 
 def _files_in(folder: Path) -> list[tuple[str, Path]]:
     found = []
+    if folder.is_symlink():  # or it were what it points to that is stored
+        raise final_error("INVALID_OUTPUT", f"`{folder.name}` is not a folder")
     for at, _, names in os.walk(folder):
         for name in names:
             path = Path(at, name)

@@ -62,6 +62,12 @@ class CallHost(Protocol):
     def start_run(self, flow: str, given: Json) -> str:
         """Start a run of a detached flow with ``{input, variables}``, once; return its name."""
 
+    def run_pod(self, call: Call, template: str) -> Json:
+        """Run the call's program in a pod made from the PodTemplate ``template``.
+
+        Returns its output; raises FlowError.
+        """
+
     def bring_in(self, value: Json, folder: Path, seen_at: str) -> Json:
         """Copy the files that ``value`` refers to into ``folder``; raises FlowError.
 

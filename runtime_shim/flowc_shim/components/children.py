@@ -14,7 +14,7 @@ from typing import IO
 from flowc_shim.components.log_mask import logged
 
 TAIL_LINES = 20
-_LINE_LIMIT = 300
+LINE_LIMIT = 300
 _QUOTED_LINES = 8
 
 
@@ -40,7 +40,7 @@ class Tail:
         with contextlib.suppress(ValueError, OSError), self._stream as stream:
             while line := stream.readline(1 << 16):
                 text = line.decode("utf-8", "replace")
-                self._lines.append(text.rstrip("\r\n")[:_LINE_LIMIT])
+                self._lines.append(text.rstrip("\r\n")[:LINE_LIMIT])
                 if self._forward:
                     with contextlib.suppress(ValueError, OSError):
                         sys.stderr.write(logged(text))

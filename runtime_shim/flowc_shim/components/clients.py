@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import final_error
@@ -84,6 +86,10 @@ def _open_command(name: str, config: Config, working_directory: str) -> Componen
 
 
 def _open_container(name: str, config: Config, working_directory: str) -> ComponentClient:
+    from flowc_shim.components.pods import PODS, PodClient
+
+    if PODS in os.environ:
+        return PodClient(name, config, json.loads(os.environ[PODS]))
     from flowc_shim.components.container import ContainerClient
 
     return ContainerClient(name, config, working_directory)

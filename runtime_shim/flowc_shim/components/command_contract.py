@@ -16,6 +16,8 @@ from flowc_shim.components.json_text import decode_json, encode_json
 from flowc_shim.contract.errors import FlowError, final_error, platform_error, user_error
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flowc_shim.components.api import Call, CallHost
     from flowc_shim.contract.json_types import Json
 
@@ -24,11 +26,30 @@ _SIGKILL = 9
 _KILLED_IN_A_SHELL = 128 + _SIGKILL
 
 
-class WorkFolder(FileFolders):
+class OutputFolder(FileFolders):
+    """The folder of a program: what it wrote."""
+
+    def output(self, component: str) -> Json:
+        """Return the output that was written; raises FlowError INVALID_OUTPUT."""
+        path = self.path / "output.json"
+        try:
+            # A link could make the shim, which may read more, hand out what it points to.
+            if path.is_symlink() or not path.is_file():
+                raise _invalid(component, "wrote no file to $FLOWC_OUTPUT")
+            if path.stat().st_size > MAX_OUTPUT_BYTES:
+                raise _invalid(component, f"wrote more than {MAX_OUTPUT_BYTES} bytes")
+            return self.take_out(decode_json(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise _invalid(component, f"wrote what is not JSON: {error}") from error
+
+
+class WorkFolder(OutputFolder):
     """The folder of one call of a program: its input, and room for what comes out."""
 
-    def __init__(self, call: Call, host: CallHost, seen_at: str | None = None) -> None:
-        super().__init__(host, seen_at)
+    def __init__(
+        self, call: Call, host: CallHost, seen_at: str | None = None, at: Path | None = None
+    ) -> None:
+        super().__init__(host, seen_at, at)
         try:
             encoded = encode_json(self.bring_in(call.input))
         except (ValueError, TypeError) as error:
@@ -43,28 +64,26 @@ class WorkFolder(FileFolders):
         places = {}
         if rank is not None:
             places = {"FLOWC_HOSTS": ",".join(call.hosts), "FLOWC_LOCATION": str(rank)}
-        return places | {
-            "FLOWC_INPUT": f"{self.seen_at}/input.json",
-            "FLOWC_OUTPUT": f"{self.seen_at}/output.json",
-            "FLOWC_FILES_IN": self.files_in,
-            "FLOWC_FILES_OUT": self.files_out,
-            "FLOWC_STEP": call.step_id,
-            "FLOWC_ATTEMPT": str(call.attempt),
-            "FLOWC_IDEMPOTENCY_KEY": call.idempotency_key,
-        }
+        return {**places, **contract_paths(self.seen_at), **contract_words(call)}
 
-    def output(self, component: str) -> Json:
-        """Return the output that was written; raises FlowError INVALID_OUTPUT."""
-        path = self.path / "output.json"
-        try:
-            # A link could make the shim, which may read more, hand out what it points to.
-            if path.is_symlink() or not path.is_file():
-                raise _invalid(component, "wrote no file to $FLOWC_OUTPUT")
-            if path.stat().st_size > MAX_OUTPUT_BYTES:
-                raise _invalid(component, f"wrote more than {MAX_OUTPUT_BYTES} bytes")
-            return self.take_out(decode_json(path.read_bytes()))
-        except (OSError, ValueError) as error:
-            raise _invalid(component, f"wrote what is not JSON: {error}") from error
+
+def contract_paths(folder: str) -> dict[str, str]:
+    """Return the variables of the contract that say where things are, in ``folder``."""
+    return {
+        "FLOWC_INPUT": f"{folder}/input.json",
+        "FLOWC_OUTPUT": f"{folder}/output.json",
+        "FLOWC_FILES_IN": f"{folder}/files-in",
+        "FLOWC_FILES_OUT": f"{folder}/files-out",
+    }
+
+
+def contract_words(call: Call) -> dict[str, str]:
+    """Return the variables of the contract that say which call it is."""
+    return {
+        "FLOWC_STEP": call.step_id,
+        "FLOWC_ATTEMPT": str(call.attempt),
+        "FLOWC_IDEMPOTENCY_KEY": call.idempotency_key,
+    }
 
 
 def _invalid(component: str, what: str) -> FlowError:

@@ -1,4 +1,4 @@
-"""A temporary folder per call: a component reads in ``files-in`` and writes in ``files-out``."""
+"""A folder per call: a component reads in ``files-in`` and writes in ``files-out``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 class FileFolders:
     """The folder of one call; use as a context.
 
-    ``seen_at`` is where the component sees it: elsewhere when it runs in a container.
+    ``seen_at`` is where the component sees it: elsewhere when it runs in a container. ``at``: a
+    folder that is there and stays; otherwise it is a temporary one.
     """
 
-    def __init__(self, host: CallHost, seen_at: str | None = None) -> None:
+    def __init__(self, host: CallHost, seen_at: str | None = None, at: Path | None = None) -> None:
         self._host = host
-        self._folder = tempfile.TemporaryDirectory(prefix="flowc-", ignore_cleanup_errors=True)
-        self.path = Path(self._folder.name)
-        self.seen_at = seen_at or self._folder.name
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        if at is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="flowc-", ignore_cleanup_errors=True)
+            at = Path(self._folder.name)
+        self.path = at
+        self.seen_at = seen_at or str(self.path)
         self._out = self.path / "files-out"
         for folder in (self.path / "files-in", self._out):
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
 
     @property
     def files_in(self) -> str:
@@ -58,4 +62,5 @@ class FileFolders:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()

@@ -1,25 +1,18 @@
-"""Asks the Kubernetes API about Workflows, and for one, with the pod's own account."""
+"""Asks the Kubernetes API about Workflows, and for one."""
 
 from __future__ import annotations
 
-import json
-import os
-import ssl
-import urllib.error
-import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from flowc_shim.engines.api import EngineEnd, EngineUnavailable
+from flowc_shim.engines.api import EngineEnd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_shim.contract.json_types import Json
+    from flowc_shim.engines.kube_api import KubeApi
 
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-TIMEOUT = 20.0
 _ENDED = ("Succeeded", "Failed", "Error")
 _SHUTDOWNS = {"Terminate": "terminated", "Stop": "stopped"}
 
@@ -27,10 +20,9 @@ _SHUTDOWNS = {"Terminate": "terminated", "Stop": "stopped"}
 class Kubernetes:
     """Implements :class:`flowc_shim.engines.api.Engine` for Argo Workflows."""
 
-    def __init__(self, server: str, namespace: str, token: Path, context: Any = None) -> None:
-        self._root = f"{server}/apis/argoproj.io/v1alpha1/namespaces/{quote(namespace)}/workflows"
-        self._token = token
-        self._context = context
+    def __init__(self, api: KubeApi) -> None:
+        self._api = api
+        self._root = f"/apis/argoproj.io/v1alpha1/namespaces/{quote(api.namespace)}/workflows"
 
     def end_of(self, run: str, header: Mapping[str, Json]) -> EngineEnd | None:
         """Return how the Workflow of uid ``run`` ended, None while it goes on."""
@@ -48,43 +40,8 @@ class Kubernetes:
 
     def _get(self, name: str) -> Any:
         """Return the Workflow called ``name``, None if there is none; raises EngineUnavailable."""
-        return self._ask(f"{self._root}/{quote(name)}", None, but=404) if name else None
+        return self._api.ask(f"{self._root}/{quote(name)}", but=404) if name else None
 
     def create(self, workflow: dict[str, Json]) -> None:
         """Create a Workflow, unless its name is taken; raises EngineUnavailable."""
-        self._ask(self._root, json.dumps(workflow).encode(), but=409)
-
-    def _ask(self, url: str, body: bytes | None, *, but: int) -> Any:
-        """Return the API's answer, None if its code is ``but``; raises EngineUnavailable."""
-        request = urllib.request.Request(url, body)  # noqa: S310 (the API)
-        request.add_header("Accept", "application/json")
-        request.add_header("Content-Type", "application/json")
-        try:
-            request.add_header("Authorization", f"Bearer {self._token.read_text().strip()}")
-            with urllib.request.urlopen(  # noqa: S310 (the API)
-                request, timeout=TIMEOUT, context=self._context
-            ) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            if error.code == but:
-                return None
-            raise EngineUnavailable(f"the Kubernetes API answers {error.code}") from error
-        except (OSError, ValueError) as error:
-            raise EngineUnavailable(f"the Kubernetes API does not answer: {error}") from error
-
-
-def inside() -> Kubernetes:
-    """Return the engine of the cluster that this pod runs in; raises EngineUnavailable."""
-    host, port = (
-        os.environ.get("KUBERNETES_SERVICE_HOST"),
-        os.environ.get("KUBERNETES_SERVICE_PORT"),
-    )
-    try:
-        namespace = (ACCOUNT / "namespace").read_text().strip()
-        context = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
-    except OSError as error:
-        raise EngineUnavailable(f"this is no pod with a service account: {error}") from error
-    if not host:
-        raise EngineUnavailable("KUBERNETES_SERVICE_HOST is not set: this is no pod")
-    address = f"[{host}]" if ":" in host else host
-    return Kubernetes(f"https://{address}:{port or 443}", namespace, ACCOUNT / "token", context)
+        self._api.ask(self._root, workflow, but=409)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import platform_error
 from flowc_shim.engines.api import EngineUnavailable
-from flowc_shim.engines.kubernetes import inside
+from flowc_shim.engines.kube_api import inside
+from flowc_shim.engines.kubernetes import Kubernetes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def start_workflow(how: dict[str, Any], name: str, trigger: dict[str, Json]) -> None:
     """Create a Workflow of ``how["template"]`` with ``how["labels"]``; raises FlowError."""
     try:
-        inside().create(workflow(how, name, trigger, os.environ))
+        Kubernetes(inside()).create(workflow(how, name, trigger, os.environ))
     except EngineUnavailable as error:
         raise platform_error("ENGINE_UNAVAILABLE", str(error)) from error
 

@@ -159,7 +159,7 @@ def _call_once(
         runtime, step, candidate, indices, value, number,
         hosts=hosts, ranks=tuple(range(len(hosts))), cancelled=runtime.cancelled,
     )  # fmt: skip
-    host = Host(runtime, made.idempotency_key)
+    host = Host(runtime, made.idempotency_key, place=(step.path, indices))
     if runtime.gang is not None and call.locations > 1:
         output = runtime.gang.lead(client, made, host)
     else:

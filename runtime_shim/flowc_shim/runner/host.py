@@ -13,7 +13,9 @@ from flowc_shim.stores.blobs import get_blob, put_blob
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flowc_shim.components.api import Call
     from flowc_shim.contract.json_types import Json
+    from flowc_shim.runner.keys import Indices
     from flowc_shim.runner.runtime import Runtime
 
 
@@ -21,11 +23,19 @@ class Host:
     """Implements :class:`flowc_shim.components.api.CallHost` for one call of one run.
 
     ``key``: the call's idempotency key, which those of flows that it submits begin with. ``depth``:
-    how many flows given as data are around the call.
+    how many flows given as data are around the call. ``place``: path and indices of its step; a
+    step of a flow given as data has none.
     """
 
-    def __init__(self, runtime: Runtime, key: str, depth: int = 0) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        key: str,
+        depth: int = 0,
+        place: tuple[str, Indices] | None = None,
+    ) -> None:
         self._runtime = runtime
+        self._place = place
         self._key = key
         self._depth = depth
         self._submissions = count()
@@ -63,6 +73,12 @@ class Host:
         from flowc_shim.runner.starts import start_run
 
         return start_run(self._runtime, flow, self._key, given)
+
+    def run_pod(self, call: Call, template: str) -> Json:
+        """Run the call's program in a pod made from ``template``."""
+        from flowc_shim.runner.program_pods import run_pod
+
+        return run_pod(self._runtime, self._place, call, template)
 
     def run_flow(
         self, flow: Json, inputs: list[Json], max_concurrency: int | None, overrides: Json = None

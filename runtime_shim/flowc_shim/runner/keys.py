@@ -128,6 +128,11 @@ def start_key(run: str, name: str) -> str:
     return f"{run_prefix(run)}/starts/{_part(name)}"
 
 
+def pod_prefix(run: str, pod: str) -> str:
+    """Return the prefix of what is said about a pod that ``run`` makes for a call."""
+    return f"{run_prefix(run)}/pods/{_part(pod)}"
+
+
 def alias_key(name: str, run: str) -> str:
     """Return the key under which people find a run by the engine's name for it.
 

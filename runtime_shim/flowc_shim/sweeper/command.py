@@ -18,11 +18,12 @@ FAILED = 1
 
 def run_sweep(plan: str, retention: float | None = None) -> int:
     """Sweep, and print what was done; 1 if something has to be tried again."""
-    from flowc_shim.engines.kubernetes import inside
+    from flowc_shim.engines.kube_api import inside
+    from flowc_shim.engines.kubernetes import Kubernetes
 
     kept = RETENTION if retention is None else retention
     try:
-        engine = inside()
+        engine = Kubernetes(inside())
         store = open_store_of(os.environ)
         try:
             publish_plan(store, load_plan(os.environ.get(PLAN), plan, store))

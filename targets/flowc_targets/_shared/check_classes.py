@@ -14,15 +14,23 @@ if TYPE_CHECKING:
 
 
 def check_classes(
-    compilation: Compilation, diagnostics: Diagnostics, *, units: str, one: str
+    compilation: Compilation,
+    diagnostics: Diagnostics,
+    *,
+    units: str,
+    one: str,
+    containers: bool = False,
 ) -> None:
     """Report each class that the flow uses and the target cannot serve.
 
     Those that flowc deploys are the target's own matter.
     ``units``: what runs units there, in the plural (``pods``); ``one``: in the singular.
+    ``containers``: programs with images of their own run there.
     """
     has_endpoint = compilation.placement.stack.blob_api is not None
     for cls, step in used_classes(compilation):
+        if cls.type == "container" and containers:
+            continue
         _check_class(cls, step, diagnostics, units, one, has_endpoint)
 
 

@@ -10,9 +10,11 @@ from flowc_targets.argo.identity import (
     base_name,
     metadata,
     namespace_in,
+    programs_name,
     starter_name,
     sweeper_name,
 )
+from flowc_targets.argo.programs import has_programs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +35,11 @@ class Rule:
     verbs: tuple[str, ...]
     reason: str
 
+    @property
+    def named(self) -> str:
+        """Return the resource with its group, if it is none of the core's."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
     def document(self) -> Document:
         """Return the rule as a Role has it."""
         return {"apiGroups": [self.group], "resources": [self.resource], "verbs": [*self.verbs]}
@@ -50,6 +57,19 @@ START_RUNS = Rule(
     ARGO, "workflows", ("create",),
     "steps start runs of detached flows; their pods run no component",
 )  # fmt: skip
+
+
+MAKE_PODS = Rule(
+    "", "pods", ("create", "delete", "get"),
+    "steps of `container` classes run in pods of their own, which their unit makes and ends",
+)  # fmt: skip
+READ_TEMPLATES = Rule(
+    "", "podtemplates", ("get",), "what such a pod is, as it was deployed"
+)  # fmt: skip
+READ_LOGS = Rule(
+    "", "pods/log", ("get",), "what its program prints becomes the log of the step"
+)  # fmt: skip
+RUN_PROGRAMS = (MAKE_PODS, READ_TEMPLATES, READ_LOGS)
 
 
 def account(compilation: Compilation, name: str, rules: Sequence[Rule]) -> list[Document]:
@@ -78,11 +98,13 @@ def permissions(compilation: Compilation) -> tuple[Permission, ...]:
     ]
     if len(compilation.family) > 1:
         accounts.append((starter_name(compilation), [REPORT_RESULTS, START_RUNS]))
+    if has_programs(compilation):
+        accounts.append((programs_name(compilation), [REPORT_RESULTS, *RUN_PROGRAMS]))
     return tuple(
         Permission(
             f"ServiceAccount {name}",
             rule.verbs,
-            (f"{rule.resource}.{rule.group} in {namespace_in(compilation)}",),
+            (f"{rule.named} in {namespace_in(compilation)}",),
             rule.reason,
         )
         for name, rules in accounts

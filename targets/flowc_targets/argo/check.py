@@ -13,6 +13,7 @@ from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets._shared.note_locality import note_locality
 from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.argo.check_profile import check_profile
+from flowc_targets.argo.check_programs import check_programs
 from flowc_targets.argo.check_sizes import check_sizes
 from flowc_targets.argo.classes.check import check_deployed
 
@@ -27,8 +28,9 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     """Report everything at once; sizes only of what could be built otherwise."""
     before = len(diagnostics.found)
     _check_stack(compilation, diagnostics)
-    check_classes(compilation, diagnostics, units="pods", one="pod")
+    check_classes(compilation, diagnostics, units="pods", one="pod", containers=True)
     check_deployed(compilation, diagnostics)
+    check_programs(compilation, diagnostics)
     check_locations(
         compilation,
         diagnostics,

@@ -10,9 +10,9 @@ from flowc.ir.layout import STEP, Layout
 from flowc_shim.contract.scopes import in_finally
 from flowc_shim.language.canonical import canonical
 from flowc_targets.argo import limits
-from flowc_targets.argo.dags import build_dags
-from flowc_targets.argo.manifests import packed_plan, workflow_template
+from flowc_targets.argo.manifests import dags_of, packed_plan, workflow_template
 from flowc_targets.argo.passes import nesting
+from flowc_targets.argo.programs import pods_layout
 from flowc_targets.argo.release import Release
 from flowc_targets.argo.sizes import deepest, least_status_bytes, loop_nodes, template_bytes
 
@@ -25,14 +25,14 @@ def check_sizes(compilation: Compilation, diagnostics: Diagnostics) -> None:
     """Report what gets too large: loops first, since they explain the rest."""
     if _check_loops(compilation, diagnostics):
         return
-    layout = compilation.layout
+    layout = pods_layout(compilation)
     at = compilation.program.span
     _check_status(compilation, diagnostics)
     depth = deepest(layout)
     if depth >= limits.DEPTH:
         _report_depth(layout, depth, at, diagnostics)
     release = Release(compilation)
-    dags = build_dags(layout, release.starts(compilation))
+    dags = dags_of(compilation, release)
     most = max(len(template["dag"]["tasks"]) for template in dags.templates)
     if most > limits.TASKS_PER_DAG:
         message = f"{most} segments in one DAG; {limits.TASKS_PER_DAG} is the most"
@@ -132,7 +132,7 @@ def _note_concurrency(compilation: Compilation, diagnostics: Diagnostics) -> Non
 
 
 def _check_status(compilation: Compilation, diagnostics: Diagnostics) -> None:
-    layout = compilation.layout
+    layout = pods_layout(compilation)
     size = least_status_bytes(layout)
     if size <= limits.NODE_STATUS_BYTES:
         return

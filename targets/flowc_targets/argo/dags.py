@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc.ir.layout import Layout, LoopFacts, Unit, WhileFacts
+    from flowc_targets.argo.means import Means
 
 ENTRY = "main"
 EXIT = ":on-exit"
@@ -55,11 +56,11 @@ SHOWN_STEPS = 20
 class Dags:
     """The DAG templates of a flow, and the classes of pods that they use, in order of use.
 
-    ``starts``: how steps start runs, by step path.
+    ``means``: what the pods of a unit may do that others may not.
     """
 
     layout: Layout
-    starts: Mapping[str, str]
+    means: Mapping[str, Means]
     templates: list[Document] = field(default_factory=list)
     leaves: dict[LeafClass, None] = field(default_factory=dict)
     template_names: dict[str, str] = field(default_factory=dict)
@@ -70,9 +71,9 @@ class Dags:
         return leaf.name
 
 
-def build_dags(layout: Layout, starts: Mapping[str, str]) -> Dags:
+def build_dags(layout: Layout, means: Mapping[str, Means]) -> Dags:
     """Return all DAG templates, each before those that it calls."""
-    dags = Dags(layout, starts)
+    dags = Dags(layout, means)
     segments = {scope: segments_of(cells_of(layout, scope)) for scope in layout.scopes}
     ids = [EXIT, *(_scope_id(layout, scope) for scope in layout.scopes if is_outermost(scope))]
     for loop in layout.loops:
@@ -189,7 +190,7 @@ def _unit_tasks(dags: Dags, unit: Unit, run: Run, before: list[Run]) -> list[Doc
     arguments = [*_unit_arguments(unit), *_settle_arguments(settles)]
     if run.ask is None:
         leaf = unit_class(unit, settles=len(settles), first=first, scoped=scoped)
-        leaf = replace(leaf, starts=dags.starts.get(unit.id, ""))
+        leaf = replace(leaf, means=dags.means.get(unit.id))
         return [task(run.task, dags.leaf(leaf), depends, arguments)]
     asking = light_class("ask", settles=len(settles), first=first, scoped=scoped)
     leaf = unit_class(unit, settles=0, first=False, scoped=scoped)

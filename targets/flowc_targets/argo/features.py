@@ -34,7 +34,10 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "mock": NATIVE,
     "python": lowered("in the unit's own image"),
     "command": lowered("in the unit's own image"),
-    "container": refused("an image per component is not built yet"),
+    "container": lowered(
+        "a pod of its own, which the unit's makes, follows and deletes; not for steps of `finally` "
+        "or of flows given as data"
+    ),
     "stepflow-url": NATIVE,
     "stepflow-command": refused("a server has to run somewhere: give its `url`"),
     "stepflow-deploy": lowered("Deployment, Service, autoscaler; HAProxy before several servers"),

@@ -42,6 +42,11 @@ def starter_name(compilation: Compilation) -> str:
     return object_name(f"{base_name(compilation)}-starter", OBJECT_NAME)
 
 
+def programs_name(compilation: Compilation) -> str:
+    """Return the name of the account of pods that run programs in pods of their own."""
+    return object_name(f"{base_name(compilation)}-programs", OBJECT_NAME)
+
+
 def plan_name(compilation: Compilation) -> str:
     """Return the name of the plan's ConfigMap: by digest, so that no run ever sees another plan."""
     return f"{base_name(compilation)}-plan-{compilation.plan.digest[:8]}"

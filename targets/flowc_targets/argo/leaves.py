@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.ir.layout import Unit
+    from flowc_targets.argo.means import Means
 
 HELD_WAIT = 30
 """Longest wait before a re-try that a shim sleeps through itself, exactly; seconds."""
@@ -39,8 +40,8 @@ class LeafClass:
     ``kind``: ``run`` (a unit), ``open`` (a unit whose verdict has a count), ``ask`` (a guard),
     ``settle``, ``conclude`` or ``finish``. ``settles``: units that it settles. ``first``: it may be
     the first to put the run's input into the store. ``scoped``: it runs inside a loop. ``listed``:
-    its steps are an argument, because the unit's id does not say them. ``starts``: how it starts a
-    run, as its shim reads it.
+    its steps are an argument, because the unit's id does not say them. ``means``: what it may do
+    that others may not.
     """
 
     kind: str
@@ -53,7 +54,7 @@ class LeafClass:
     unit: Unit | None = field(default=None, compare=False)
     """Some unit of the class, for its resources; None for a waiting container."""
     needs: str = ""
-    starts: str = ""
+    means: Means | None = None
 
     @property
     def name(self) -> str:
@@ -65,8 +66,9 @@ class LeafClass:
         words += [str(self.settles)] if self.settles else []
         words += ["chain"] if self.listed else []
         special = [self.retry, self.deadline, self.needs]
-        special += [self.starts] if self.starts else []
-        words += ["start"] if self.starts else []
+        if self.means is not None:
+            special.append(self.means.value)
+            words.append(self.means.word)
         if special != [_LIGHT_RETRY, None, ""]:
             words.append(hashlib.sha256(json.dumps(special).encode()).hexdigest()[:6])
         return "-".join(words)
@@ -161,8 +163,9 @@ def leaf_template(leaf: LeafClass, settings: PodSettings) -> Document:
         verdict_path=VERDICT_PATH if verdict is not None else None,
         needs=leaf.unit.needs if leaf.unit else None,
     )
-    if leaf.starts:
-        template["container"]["env"].append({"name": "FLOWC_STARTS", "value": leaf.starts})
+    if leaf.means is not None:
+        template["serviceAccountName"] = leaf.means.account
+        template["container"]["env"].extend(leaf.means.environment)
     return template
 
 

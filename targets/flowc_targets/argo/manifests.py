@@ -10,27 +10,34 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.language.canonical import canonical
 from flowc_targets._shared.yaml_emitter import emit, emit_documents
-from flowc_targets.argo.accounts import REPORT_RESULTS, START_RUNS, account
+from flowc_targets.argo.accounts import REPORT_RESULTS, RUN_PROGRAMS, START_RUNS, account
 from flowc_targets.argo.classes.manifests import class_files
 from flowc_targets.argo.dags import ENTRY, Dags, build_dags
 from flowc_targets.argo.exit_handler import add_exit_handler
-from flowc_targets.argo.identity import PLAN, base_name, labels_of, metadata, starter_name
+from flowc_targets.argo.identity import (
+    PLAN,
+    base_name,
+    labels_of,
+    metadata,
+    programs_name,
+    starter_name,
+)
 from flowc_targets.argo.leaves import leaf_template
 from flowc_targets.argo.limits import PLAN_READABLE_BYTES, RUN_GRACE_SECONDS
+from flowc_targets.argo.pod_templates import pod_templates, template_names
 from flowc_targets.argo.pods import (
     pod_settings,
     security_context,
     store_parameters,
     volumes,
 )
+from flowc_targets.argo.programs import has_programs, pods_layout, program_means
 from flowc_targets.argo.release import Release
 from flowc_targets.argo.schedules import schedules, sweeper
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
     from flowc_shim.contract.plan import Plan
-    from flowc_targets.argo.leaves import LeafClass
-    from flowc_targets.argo.pods import PodSettings
 
 Document = dict[str, Any]
 
@@ -51,19 +58,26 @@ def documents(compilation: Compilation) -> dict[str, list[Document]]:
     """Return file name → manifests, in the order in which they can be applied."""
     release = Release(compilation)
     templates = [
-        workflow_template(one, build_dags(one.layout, release.starts(one)), release)
-        for one in compilation.family
+        workflow_template(one, dags_of(one, release), release) for one in compilation.family
     ]
     found = {
         **class_files(compilation),
         "rbac.yaml": rbac(compilation),
         "plan.yaml": [plan_config_map(one, release) for one in compilation.family],
+        "pods.yaml": [found for one in compilation.family for found in pod_templates(one, release)],
         "detached.yaml": templates[1:],
         "workflow-template.yaml": templates[:1],
         "schedules.yaml": schedules(compilation),
         "sweeper.yaml": sweeper(compilation),
     }
     return {name: found for name, found in found.items() if found}
+
+
+def dags_of(compilation: Compilation, release: Release) -> Dags:
+    """Return the DAG templates of a flow of the release."""
+    programs = program_means(compilation, template_names(compilation, release))
+    means = {**release.starts(compilation), **programs}
+    return build_dags(pods_layout(compilation), means)
 
 
 def _kept_seconds(compilation: Compilation) -> int:
@@ -104,18 +118,10 @@ def workflow_template(compilation: Compilation, dags: Dags, release: Release) ->
             "volumes": volumes(release.plan(compilation)),
             "templates": [
                 *dags.templates,
-                *(_leaf(leaf, settings, compilation) for leaf in leaves),
+                *(leaf_template(leaf, settings) for leaf in leaves),
             ],
         },
     }
-
-
-def _leaf(leaf: LeafClass, settings: PodSettings, compilation: Compilation) -> Document:
-    """Return a leaf template; pods that start runs have an account of their own."""
-    template = leaf_template(leaf, settings)
-    if leaf.starts:
-        template["serviceAccountName"] = starter_name(compilation)
-    return template
 
 
 def _deadline(plan: Plan) -> Document:
@@ -176,4 +182,7 @@ def rbac(compilation: Compilation) -> list[Document]:
     found = account(compilation, base_name(compilation), [REPORT_RESULTS])
     if len(compilation.family) > 1:
         found += account(compilation, starter_name(compilation), [REPORT_RESULTS, START_RUNS])
+    if has_programs(compilation):
+        rules = [REPORT_RESULTS, *RUN_PROGRAMS]
+        found += account(compilation, programs_name(compilation), rules)
     return found

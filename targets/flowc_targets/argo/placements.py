@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_targets.argo.pods import resources, scheduling
+from flowc_targets.argo.pods import image_of, resources, scheduling
+from flowc_targets.argo.programs import pods_layout, programs_of
 
 if TYPE_CHECKING:
     from flowc.ir.layout import Unit
@@ -16,7 +17,23 @@ def placements(compilation: Compilation) -> dict[str, str]:
     return {
         unit.id: f"{_place(unit)}; {_reason(unit, compilation)}"
         for unit in compilation.layout.units.values()
-    }
+    } | _program_places(compilation)
+
+
+def _program_places(compilation: Compilation) -> dict[str, str]:
+    """Return where units with programs run: these have pods of their own."""
+    light = pods_layout(compilation).units
+    found = {}
+    for unit, programs in programs_of(compilation).items():
+        own = compilation.layout.units[unit]
+        images = dict.fromkeys(
+            f"`{image_of(str(one.said['image']), compilation.placement.stack)}`" for one in programs
+        )
+        found[unit] = (
+            f"{_place(light[unit])}, that makes a {_place(own)}, from {', '.join(images)}; "
+            f"{_reason(own, compilation)}"
+        )
+    return found
 
 
 def _place(unit: Unit) -> str:

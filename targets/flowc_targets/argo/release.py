@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc_targets._shared.names import object_name
-from flowc_targets.argo.identity import MANAGED_BY, MANAGER, NAME, PLAN, base_name, plan_name
+from flowc_targets.argo.identity import (
+    MANAGED_BY,
+    MANAGER,
+    NAME,
+    PLAN,
+    base_name,
+    plan_name,
+    starter_name,
+)
+from flowc_targets.argo.means import STARTS, Means
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
@@ -44,16 +53,21 @@ class Release:
         own = plan_name(self.root)
         return own if one is self.root else f"{own}-{one.plan.digest[:DIGITS]}"
 
-    def starts(self, one: Compilation) -> dict[str, str]:
-        """Return how each step of ``one`` that starts a run does that, as a shim reads it."""
+    def starts(self, one: Compilation) -> dict[str, Means]:
+        """Return how each step of ``one`` that starts a run does that."""
         labels = {
             MANAGED_BY: MANAGER,
             NAME: base_name(self.root),
             PLAN: self.digest[:DIGITS],
         }
         return {
-            path: json.dumps(
-                {"engine": "kubernetes", "template": self.template(child), "labels": labels}
+            path: Means(
+                STARTS,
+                starter_name(one),
+                "FLOWC_STARTS",
+                json.dumps(
+                    {"engine": "kubernetes", "template": self.template(child), "labels": labels}
+                ),
             )
             for path, child in one.detached.items()
         }

@@ -34,9 +34,11 @@ UNIT = (
     "ghcr.io/acme/forecast-unit:1.0",
     "ghcr.io/acme/nightly-unit:1.0",
     "ghcr.io/acme/orders-unit:1.0",
+    "ghcr.io/acme/words:1.0",
+    "localhost/conformance:1",
 )
 """The image that manifests name where a stack names none, and those that the examples' stacks
-name: here one is made, not pulled, with the components of all."""
+name, for programs too: here one is made, not pulled, with the components of all."""
 
 SHIM = "/opt/flowc"
 COMPONENTS = (

@@ -25,6 +25,8 @@ func kubernetesObject(apiVersion, kind string) metav1.Object {
 	switch apiVersion + "/" + kind {
 	case "v1/ConfigMap":
 		return &corev1.ConfigMap{}
+	case "v1/PodTemplate":
+		return &corev1.PodTemplate{}
 	case "v1/Secret":
 		return &corev1.Secret{}
 	case "v1/Service":
@@ -83,6 +85,8 @@ func checkKubernetes(object metav1.Object) error {
 		if size > corev1.MaxSecretSize { // one limit for both kinds
 			return fmt.Errorf("data has %d bytes, more than %d", size, corev1.MaxSecretSize)
 		}
+	case *corev1.PodTemplate:
+		return checkPodSpec(o.Template.Spec)
 	case *corev1.Service:
 		if problems := validation.IsDNS1035Label(o.Name); len(problems) > 0 {
 			return fmt.Errorf("metadata.name %q: %s", o.Name, problems[0])

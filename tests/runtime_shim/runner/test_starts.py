@@ -17,7 +17,7 @@ from flowc_shim.components.runs import RunsClient
 from flowc_shim.contract.errors import FlowError
 from flowc_shim.contract.trigger import Origin
 from flowc_shim.engines import start_workflow
-from flowc_shim.engines.kubernetes import Kubernetes
+from flowc_shim.engines.kube_api import KubeApi
 from flowc_shim.runner.finish import begin_run
 from flowc_targets.local.detached import HOW
 
@@ -155,7 +155,7 @@ def test_a_workflow_is_created_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("FLOWC_STORE", "s3://bucket/state")
     how = {"template": "case-1-2", "labels": {"a": "b"}}
     with api([201, 409, 403], seen) as server:
-        monkeypatch.setattr(start_workflow, "inside", lambda: Kubernetes(server, "ns", token))
+        monkeypatch.setattr(start_workflow, "inside", lambda: KubeApi(server, "ns", token))
         for _ in range(2):
             start_workflow.start_workflow(how, "child-1", {"run": "r"})
         with pytest.raises(FlowError) as refused:

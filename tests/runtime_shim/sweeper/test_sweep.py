@@ -13,6 +13,7 @@ from tests.runtime_shim.runner.world import World, plan_of
 from tests.servers.local_http import serving
 
 from flowc_shim.engines.api import EngineEnd, EngineUnavailable
+from flowc_shim.engines.kube_api import KubeApi
 from flowc_shim.engines.kubernetes import Kubernetes
 from flowc_shim.runner.finish import begin_run
 from flowc_shim.runner.journal import Journal
@@ -240,7 +241,7 @@ def test_what_argo_says_of_a_run(tmp_path: Path, found: Any, expected: str | Non
     token = tmp_path / "token"
     token.write_text("t")
     with api({"w": found} if found else {}) as server:
-        end = Kubernetes(server, "ns", token).end_of("u", {"name": "w"})
+        end = Kubernetes(KubeApi(server, "ns", token)).end_of("u", {"name": "w"})
     assert (None if end is None else end.status) == expected
 
 
@@ -248,4 +249,4 @@ def test_a_refusal_of_the_api_is_no_end(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("t")
     with api({"w": workflow("Running")}, status=403) as server, pytest.raises(EngineUnavailable):
-        Kubernetes(server, "ns", token).end_of("u", {"name": "w"})
+        Kubernetes(KubeApi(server, "ns", token)).end_of("u", {"name": "w"})

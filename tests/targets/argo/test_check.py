@@ -57,7 +57,11 @@ def test_no_store_at_all() -> None:
 @pytest.mark.parametrize(
     ("plugin", "code", "part"),
     [
-        ("{type: container, components: {/f: {image: 'x:1'}}}", "FC501", "container"),
+        (
+            "{type: container, components: {/f: {image: x, env: {1st: y}}}}",
+            "FC502",
+            "`1st` is no name of an environment variable",
+        ),
         ("{type: stepflow, command: python, args: [s.py]}", "FC501", "give its `url`"),
         (
             "{type: command, components: {/f: {command: x, env: {K: {secret: No_Name}}}}}",

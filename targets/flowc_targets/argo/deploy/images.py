@@ -24,8 +24,13 @@ def images(connection: Connection, desired: Sequence[Desired]) -> Iterator[Probl
     def on_nodes() -> frozenset[Reference]:
         return _on_nodes(connection)
 
-    wanted = {image for one in desired for image in _images(dict(one.body))}
-    return check_images(wanted, Registries(), lambda image: reference(image) in on_nodes())
+    found = wanted_images(desired)
+    return check_images(found, Registries(), lambda image: reference(image) in on_nodes())
+
+
+def wanted_images(desired: Sequence[Desired]) -> set[str]:
+    """Return the images that pods pull of what is deployed."""
+    return {image for one in desired for image in _images(dict(one.body))}
 
 
 def _images(node: Any) -> Iterator[str]:

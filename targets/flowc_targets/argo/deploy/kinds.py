@@ -40,6 +40,7 @@ KINDS: dict[str, KindFacts] = {
     "Role": KindFacts(RBAC, "roles", always=True),
     "RoleBinding": KindFacts(RBAC, "rolebindings", always=True),
     "ConfigMap": KindFacts("v1", "configmaps", always=True),
+    "PodTemplate": KindFacts("v1", "podtemplates"),
     "WorkflowTemplate": KindFacts(ARGO, "workflowtemplates", always=True),
     "CronWorkflow": KindFacts(
         ARGO, "cronworkflows", always=True, left_alone=(("spec", "suspend"),)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _OF_PODS = frozenset(
     {"ServiceAccount", "Role", "RoleBinding", "Service", "Deployment", "StatefulSet"}
 )
-OF_ONE_RELEASE = ("ConfigMap", "WorkflowTemplate")
-"""Kinds whose objects, if their label says so, are of one release: plans, and detached flows."""
+OF_ONE_RELEASE = ("ConfigMap", "PodTemplate", "WorkflowTemplate")
+"""Kinds whose objects, if their label says so, are of one release: plans, pods, detached flows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,29 @@
+"""The program in the image of the conformance stack: it does what its input says."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main(given: dict[str, Any]) -> Any:
+    if "dir" in given:
+        ran = Path(given["dir"], "ran")
+        with ran.open("a") as file:
+            file.write("x")
+        if ran.stat().st_size <= given["fails"]:
+            sys.exit(int(given["code"]))
+        return ran.stat().st_size
+    if "write" in given:
+        path = Path(os.environ["FLOWC_FILES_OUT"], "deep", "a b.txt")
+        path.parent.mkdir()
+        path.write_text(given["write"], encoding="utf-8")
+        return {"file": {"$artifact": "deep/a b.txt"}}
+    if "read" in given:
+        return Path(given["read"]["path"]).read_text(encoding="utf-8")
+    sys.exit(int(given["code"]))
+
+
+answer = main(json.loads(Path(os.environ["FLOWC_INPUT"]).read_text(encoding="utf-8")))
+Path(os.environ["FLOWC_OUTPUT"]).write_text(json.dumps(answer), encoding="utf-8")
