@@ -1,6 +1,6 @@
 """Component classes of type ``container``: which units have them, and the layout that they leave.
 
-The program of such a class runs in a pod that the unit's process makes (decision 0030). So what the
+The program of such a class runs in a pod that the unit's process makes (decision 0032). So what the
 step asks for belongs to that pod, and the unit's own only waits.
 """
 
