@@ -41,6 +41,7 @@ def summary(stack: Stack) -> dict[str, Any]:
         state_store=_store(stack.state_store),
         artifact_store=_store(stack.artifact_store),
         blob_api=_blob_api(stack.blob_api),
+        job_set=stack.job_set,
         variables={name: _value(value) for name, value in stack.variables.items()},
         resources={name: _profile(profile) for name, profile in stack.profiles.items()},
         plugins={name: _class(cls) for name, cls in stack.classes.items()},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conformance.engines import Argo, is_refused
 from tests.conformance.model import Case, Observed, differences, load_cases
+from tests.engines.argo.job_sets import with_job_sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,14 +75,19 @@ def observed(
     request: pytest.FixtureRequest, argo_engine: ArgoEngine
 ) -> Iterator[Callable[[Case, str], Observed]]:
     """Start all cases that were asked for, a few at once, in the order of their tests."""
+    items = [
+        item
+        for item in request.session.items
+        if item.path == request.path and "observed" in getattr(item, "fixturenames", ())
+    ]
+    if any("locations" in str(item.callspec.params["case"].bindings) for item in items):
+        with_job_sets(argo_engine.cluster)
     argo = Argo(argo_engine)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         started: dict[tuple[str, str], Future[Observed]] = {}
-        for item in request.session.items:
-            if item.path == request.path and "observed" in getattr(item, "fixturenames", ()):
-                case, granularity = (item.callspec.params[name] for name in ("case", "granularity"))
-                if "argo" in case.refused:
-                    continue
+        for item in items:
+            case, granularity = (item.callspec.params[name] for name in ("case", "granularity"))
+            if "argo" not in case.refused:
                 started[case.slug, granularity] = pool.submit(argo.run, case, granularity)
         yield lambda case, granularity: started[case.slug, granularity].result()
         for future in started.values():

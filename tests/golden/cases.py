@@ -88,6 +88,7 @@ CASES: list[GoldenCase] = [
     *_both("orders"),
     GoldenCase("archive", "flow.yaml", "aws", "step-functions"),
     GoldenCase("orders", "flow.yaml", "aws", "step-functions", form="cloudformation"),
+    GoldenCase("four-stacks", "flow.yaml", "", "argo", stack_file="streamflow-argo.yml"),
     GoldenCase("four-stacks", "flow.yaml", "", "step-functions", stack_file="streamflow-aws.yml"),
     GoldenCase(
         "four-stacks", "flow.yaml", "", "step-functions", form="cloudformation",

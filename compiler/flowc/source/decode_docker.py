@@ -6,15 +6,30 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import codes
+from flowc.source.fields import NAME, TEXT_MAP, TEXTS, Key, Shape
 from flowc.source.stack_model import DockerSpec
-from flowc.source.stack_tables import CLASS_IMAGE, UNIT_IMAGE
 
 if TYPE_CHECKING:
-    from flowc.source.fields import Decoding, Fields, Shape
+    from flowc.source.fields import Decoding, Fields
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(=[A-Za-z0-9.+:~-]+)?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
+
+UNIT_IMAGE = Shape(
+    "`docker`",
+    {
+        "base_image": Key(NAME),
+        "requirements": Key(TEXTS),
+        "apt": Key(TEXTS),
+        "files": Key(TEXTS),
+        "build_args": Key(TEXT_MAP),
+        "env": Key(TEXT_MAP),
+    },
+)
+CLASS_IMAGE = Shape(
+    "`docker` of a class", {**UNIT_IMAGE.keys, "base_image": Key(NAME, required=True)}
+)
 
 
 def decode_docker(stack: Fields, decoding: Decoding) -> DockerSpec | None:

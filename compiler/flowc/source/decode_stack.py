@@ -118,6 +118,7 @@ def _decode_stack(
         artifact_store=decode_store(stack, "artifact_store", decoding),
         blob_api=decode_blob_api(stack),
         ecs=decode_ecs(stack),
+        job_set=bool(stack.get("job_set")),
         deployments=deployments,
         bindings=decode_stack_bindings(stack, decoding),
         working_directory=stack.text("workingDirectory"),

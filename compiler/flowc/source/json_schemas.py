@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flowc.source.bindings import STACK_BINDING
 from flowc.source.decode_deployments import DEPLOYMENT
+from flowc.source.decode_docker import CLASS_IMAGE, UNIT_IMAGE
 from flowc.source.flowc_dialect import BUDGET, CACHE, FLOWC, FOREACH, NEEDS, RETRY, WHILE
 from flowc.source.port_bindings import STACK_PORT
 from flowc.source.project_tables import (
@@ -26,7 +27,6 @@ from flowc.source.secrets import SECRET
 from flowc.source.stack_tables import (
     BALANCER,
     BLOB_API,
-    CLASS_IMAGE,
     COMMAND_COMPONENT,
     CONDITION,
     CONTAINER_COMPONENT,
@@ -46,7 +46,6 @@ from flowc.source.stack_tables import (
     STORAGE_CONFIG,
     STORE,
     TOLERATION,
-    UNIT_IMAGE,
 )
 from flowc.source.stepflow_modern import SCHEMAS, SCHEMAS_PROPERTIES
 from flowc_shim.language.forms import Spelling, value_forms

@@ -217,6 +217,7 @@ class Stack:
     """One stack of a stack file.
 
     ``retention``: seconds after its start that a run which has ended is kept, None for the default.
+    ``job_set``: the cluster has JobSet, which starts pods together.
     """
 
     name: str
@@ -240,6 +241,7 @@ class Stack:
     artifact_store: StoreSpec | None = None
     blob_api: BlobApi | None = None
     ecs: Ecs | None = None
+    job_set: bool = False
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
     bindings: tuple[Binding, ...] = ()
     is_default: bool = False

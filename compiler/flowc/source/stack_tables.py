@@ -94,6 +94,7 @@ STACK = Shape(
         "retention": Key(RETENTION),
         "artifact_store": Key(described_by("store", "a URL, or a mapping with `url`")),
         "ecs": Key(described_by("ecs", "a mapping", MAPPING)),
+        "job_set": Key(BOOLEAN),
         "blob_api": Key(described_by("blob_api", "a mapping", MAPPING)),
         "stateStore": Key(described_by("stepflow_store", "a mapping", MAPPING), nullable=True),
         "storageConfig": Key(MAPPING, nullable=True),
@@ -117,20 +118,6 @@ STACK = Shape(
             codes.UNKNOWN_KEY, "is not a key of a stack", "write `workingDirectory`"
         ),
     },
-)
-UNIT_IMAGE = Shape(
-    "`docker`",
-    {
-        "base_image": Key(NAME),
-        "requirements": Key(TEXTS),
-        "apt": Key(TEXTS),
-        "files": Key(TEXTS),
-        "build_args": Key(TEXT_MAP),
-        "env": Key(TEXT_MAP),
-    },
-)
-CLASS_IMAGE = Shape(
-    "`docker` of a class", {**UNIT_IMAGE.keys, "base_image": Key(NAME, required=True)}
 )
 STACKS = Shape("a file with `stacks`", {"stacks": Key(named("stack"), required=True)})
 

@@ -52,11 +52,14 @@ def run_together(call: Call, programs: Sequence[Program]) -> None:
     ]
     for thread in threads:
         thread.start()
-    while not stop.wait(POLL_SECONDS):
-        if call.cancelled.is_set():
-            failures.append(stopped_error())
-            stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        while not stop.wait(POLL_SECONDS):
+            if call.cancelled.is_set():
+                failures.append(stopped_error())
+                stop.set()
+    finally:
+        stop.set()  # this process may be ended here: its threads would outlive it
+        for thread in threads:
+            thread.join()
     if failures:
         raise failures[0]

@@ -20,11 +20,15 @@ PAUSE_SECONDS = 1.0
 
 
 class PodLog:
-    """Follows a container's log from the start; use as a context."""
+    """Follows a container's log from the start; use as a context.
 
-    def __init__(self, pods: Pods, pod: str, container: str) -> None:
+    ``prefix``: what its lines begin with here.
+    """
+
+    def __init__(self, pods: Pods, pod: str, container: str, prefix: str = "") -> None:
         self._pods = pods
         self._place = pod, container
+        self._prefix = prefix
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._since = ""
         self._goes_on = False
@@ -75,4 +79,4 @@ class PodLog:
         self._goes_on = not line.endswith(b"\n")
         self._lines.append(text.rstrip("\r\n")[:LINE_LIMIT])
         with contextlib.suppress(ValueError, OSError):
-            sys.stderr.write(logged(text))
+            sys.stderr.write(logged(f"{self._prefix}{text}"))

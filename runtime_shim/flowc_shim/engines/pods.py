@@ -35,6 +35,11 @@ class Pods:
         """Return a pod, None if there is none of this name."""
         return self._api.ask(self._path(name), but=404)
 
+    def selected(self, selector: str) -> list[Any]:
+        """Return the pods that a selector of labels selects."""
+        found = self._api.ask(f"{self._root}/pods?{urlencode({'labelSelector': selector})}")
+        return list(found.get("items") or ())
+
     def delete(self, name: str) -> bool:
         """Have a pod end, within the grace that it has; return whether there was one."""
         return self._api.ask(self._path(name), method="DELETE", but=404) is not None

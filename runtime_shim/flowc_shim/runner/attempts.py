@@ -154,14 +154,18 @@ def _call_once(
 ) -> Json:
     candidate = choose(call.candidates, value)
     client = runtime.clients.bring_up(candidate.component_class, runtime.cancelled)
-    hosts = () if runtime.gang is not None else hosts_here(call.locations)
+    elsewhere = runtime.gang is not None or runtime.places is not None
+    hosts = () if elsewhere else hosts_here(call.locations)
     made = call_of(
         runtime, step, candidate, indices, value, number,
         hosts=hosts, ranks=tuple(range(len(hosts))), cancelled=runtime.cancelled,
     )  # fmt: skip
-    host = Host(runtime, made.idempotency_key, place=(step.path, indices))
-    if runtime.gang is not None and call.locations > 1:
-        output = runtime.gang.lead(client, made, host)
+    place = step.path, indices
+    host = Host(runtime, made.idempotency_key, place=place)
+    if runtime.places is not None and call.locations > 1:
+        output = runtime.places.lead(made, place, call.locations)
+    elif runtime.gang is not None and call.locations > 1:
+        output = runtime.gang.lead(client, made, host, place)
     else:
         output = client.call(made, host)
     _check_is_json(step, output)

@@ -45,13 +45,13 @@ class Request:
 def perform(runtime: Runtime, request: Request) -> Verdict:
     """Do what ``request`` asks; raises ValueError for what cannot be asked.
 
-    Of processes that were started together the first does it, and the others follow.
+    Of processes that were started together one does it, and the others follow.
     """
     gang = runtime.gang
     if gang is None:
         return _perform(runtime, request)
-    if gang.rank:
-        return follow(runtime, gang, request.unit or "", parse_scope(request.scope)[0])
+    if gang.follows:
+        return follow(runtime, gang)
     try:
         return _perform(runtime, request)
     finally:

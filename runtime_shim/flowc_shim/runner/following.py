@@ -10,36 +10,28 @@ from flowc_shim.contract.verdict import Status, Verdict
 from flowc_shim.language.evaluate import evaluate
 from flowc_shim.runner.attempts import call_of, choose
 from flowc_shim.runner.host import Host
+from flowc_shim.runner.keys import parse_indices
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from flowc_shim.contract.steps import PlanStep
     from flowc_shim.runner.gang import Gang
-    from flowc_shim.runner.keys import Indices
     from flowc_shim.runner.runtime import Runtime
 
 
-def follow(runtime: Runtime, gang: Gang, unit_id: str, indices: Indices) -> Verdict:
-    """Follow the first process of the unit to its end; the verdict says nothing of the unit."""
-    step = runtime.plan.steps[runtime.plan.units[unit_id].steps[0]]
+def follow(runtime: Runtime, gang: Gang) -> Verdict:
+    """Follow who leads to the end; the verdict says nothing of the unit."""
     gang.join()
     while (found := gang.next_call()) is not None:
-        number, content = found
-        _make(runtime, gang, step, indices, number, content)
+        _make(runtime, gang, *found)
     return Verdict(Status.DONE)
 
 
-def _make(
-    runtime: Runtime,
-    gang: Gang,
-    step: PlanStep,
-    indices: Indices,
-    number: int,
-    content: dict[str, Any],
-) -> None:
-    """Make one call, as the first process makes it."""
+def _make(runtime: Runtime, gang: Gang, number: int, content: dict[str, Any]) -> None:
+    """Make one call, as who leads makes it."""
+    step, indices = runtime.plan.steps[content["step"]], parse_indices(content["scope"])
     assert isinstance(step.body, PlanCall)
+    assert gang.rank is not None
     with gang.until_over(number) as stop:
         try:
             value = evaluate(step.body.input, runtime.scope(step, indices))
@@ -49,7 +41,9 @@ def _make(
                 runtime, step, candidate, indices, value, content["attempt"],
                 hosts=tuple(content["hosts"]), ranks=(gang.rank,), cancelled=stop,
             )  # fmt: skip
-            client.call(call, Host(runtime, call.idempotency_key))
+            output = client.call(call, Host(runtime, call.idempotency_key))
+            if gang.rank == 0:
+                gang.say(f"output/{number}", output)
         except FlowError as failure:
             if not stop.is_set():
                 error = runtime.variables.masked(failure.info.with_attempt(content["attempt"]))

@@ -6,13 +6,16 @@ each other in the state store, below ``gangs/<id>`` of the run:
 | key | who | says |
 |---|---|---|
 | ``host/<rank>`` | everyone | where it runs |
-| ``call/<n>`` | the first | call n begins: number of the attempt, all hosts |
-| ``failed/<n>/<rank>`` | the others | the program there failed |
-| ``over/<n>`` | the first | the call ended |
-| ``end`` | the first | there are no more calls |
+| ``call/<n>`` | the leader | call n begins: which, number of the attempt, all hosts |
+| ``failed/<n>/<rank>`` | the followers | the program there failed |
+| ``output/<n>`` | the first place, where it follows | what its program put out |
+| ``over/<n>`` | the leader | the call ended |
+| ``end`` | the leader | there are no more calls |
 
-The first runs the unit as always: attempts, results and failures are decided by it alone. The
-others evaluate the same input and run the same program, as long as they are told to.
+The leader runs the unit as always: attempts, results and failures are decided by it alone. The
+followers evaluate the same input and run the same program, as long as they are told to. Of the
+nodes of a Batch job the first one leads. Where a JobSet starts the places
+(:mod:`flowc_shim.runner.places`), all of them follow: the process that had it made leads.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError, platform_error
+from flowc_shim.runner.keys import indices_text
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.commit import land
 
@@ -34,7 +38,17 @@ if TYPE_CHECKING:
 
     from flowc_shim.components.api import Call, CallHost, ComponentClient
     from flowc_shim.contract.json_types import Json
+    from flowc_shim.runner.keys import Indices
     from flowc_shim.stores.api import StateStore
+
+PLACE = "JOB_COMPLETION_INDEX"
+"""What an indexed Job of Kubernetes tells its pods: which of them they are, from 0."""
+GANG = "FLOWC_GANG"
+"""What who leads tells the places that a JobSet starts: the id below which they meet."""
+GANG_SIZE = "FLOWC_GANG_SIZE"
+
+Place = tuple[str, "Indices"]
+"""Which call it is: path of its step, and indices."""
 
 BATCH_NODES = "AWS_BATCH_JOB_NUM_NODES"
 BATCH_NODE = "AWS_BATCH_JOB_NODE_INDEX"
@@ -46,43 +60,73 @@ HOST = "FLOWC_HOST"
 
 POLL_SECONDS = 0.5
 ASSEMBLY_SECONDS = 600.0
-"""How long the first waits for the others: their machines are there, their images may not be."""
+"""How long who leads waits for the rest once one place has begun: the machines are there, images
+may not be. After that all of them are let go, so that two calls that each hold half of what both
+need do not wait for ever."""
 
 
 @dataclass
 class Gang:
-    """This process's part: ``rank`` of ``size``, below ``prefix`` in ``store``."""
+    """This process's part: place ``rank`` of ``size``, below ``prefix`` in ``store``.
+
+    ``rank`` is None for a leader that is none of the places; ``led``: all places follow it.
+    ``run_end``: the key under which it stands that the run has ended, whoever led.
+    """
 
     store: StateStore
     prefix: str
-    rank: int
+    rank: int | None
     size: int
-    host: str
+    run_end: str
+    host: str = ""
+    led: bool = False
     calls: int = 0
 
-    def lead(self, client: ComponentClient, call: Call, host: CallHost) -> Json:
+    @property
+    def follows(self) -> bool:
+        """Whether this process decides nothing."""
+        return self.led or bool(self.rank)
+
+    def lead(self, client: ComponentClient, call: Call, host: CallHost, place: Place) -> Json:
         """Make ``call`` with the others; raises FlowError, also what one of them failed with."""
-        hosts = self._assemble(call.cancelled)
+        hosts = (self.host, *self.assemble(call.cancelled))
+        with self.calling(call.attempt, place, hosts, call.cancelled) as (stop, failures):
+            try:
+                return client.call(replace(call, hosts=hosts, ranks=(0,), cancelled=stop), host)
+            except FlowError:
+                if failures:
+                    raise FlowError(failures[0]) from None
+                raise
+
+    @contextmanager
+    def calling(
+        self, attempt: int, place: Place, hosts: tuple[str, ...], cancelled: threading.Event
+    ) -> Iterator[tuple[threading.Event, list[ErrorInfo]]]:
+        """Tell the followers of a call that begins, and that it is over.
+
+        Yields what is set once one of them has failed, or the call is to end; and the failures.
+        """
         self.calls += 1
         number = self.calls
-        self.say(f"call/{number}", {"attempt": call.attempt, "hosts": hosts})
+        step, indices = place
+        about: Json = {"step": step, "scope": indices_text(indices), "attempt": attempt}
+        self.say(f"call/{number}", {**about, "hosts": list(hosts)})
         stop = threading.Event()
         failures: list[ErrorInfo] = []
 
         def look() -> bool:
             failures.extend(self._failures(number))
-            return bool(failures) or call.cancelled.is_set()
+            return bool(failures) or cancelled.is_set()
 
-        inner = replace(call, hosts=hosts, ranks=(0,), cancelled=stop)
         try:
             with _watching(look, stop):
-                return client.call(inner, host)
-        except FlowError:
-            if failures:
-                raise FlowError(failures[0]) from None
-            raise
+                yield stop, failures
         finally:
             self.say(f"over/{number}", {})
+
+    def output(self) -> bytes | None:
+        """Return what the first place said that the call put out, None as long as it did not."""
+        return self.store.read(self._key(f"output/{self.calls}"))
 
     def join(self) -> None:
         """Say where this process is."""
@@ -92,8 +136,9 @@ class Gang:
         """Return number and content of the next call once there is one, None when there is none."""
         self.calls += 1
         while True:
-            found = self.store.read_many([self._key(f"call/{self.calls}"), self._key("end")])
-            call = found.get(self._key(f"call/{self.calls}"))
+            call_key = self._key(f"call/{self.calls}")
+            found = self.store.read_many([call_key, self._key("end"), self.run_end])
+            call = found.get(call_key)
             if call is not None:
                 return self.calls, json.loads(call)
             if found:
@@ -104,7 +149,7 @@ class Gang:
     def until_over(self, number: int) -> Iterator[threading.Event]:
         """Yield what is set when the first says that call ``number`` is over."""
         stop = threading.Event()
-        keys = [self._key(f"over/{number}"), self._key("end")]
+        keys = [self._key(f"over/{number}"), self._key("end"), self.run_end]
         with _watching(lambda: bool(self.store.read_many(keys)), stop):
             yield stop
 
@@ -115,21 +160,32 @@ class Gang:
     def _key(self, name: str) -> str:
         return f"{self.prefix}/{name}"
 
-    def _others(self, what: str) -> list[str]:
-        return [self._key(f"{what}/{rank}") for rank in range(1, self.size)]
+    def _followers(self, what: str) -> list[str]:
+        first = 0 if self.rank is None else 1
+        return [self._key(f"{what}/{rank}") for rank in range(first, self.size)]
 
-    def _assemble(self, cancelled: threading.Event) -> tuple[str, ...]:
-        """Return all hosts; raises FlowError ``PLACES_MISSING`` (platform)."""
-        end = time.monotonic() + ASSEMBLY_SECONDS
-        keys = self._others("host")
+    def assemble(
+        self, cancelled: threading.Event, waiting: Callable[[], None] = lambda: None
+    ) -> tuple[str, ...]:
+        """Return the hosts of all followers; raises FlowError ``PLACES_MISSING`` (platform).
+
+        ``waiting`` is called now and then, and may end it with an error of its own.
+        """
+        keys = self._followers("host")
+        end = None if self.rank is None else time.monotonic() + ASSEMBLY_SECONDS
         while len(found := self.store.read_many(keys)) < len(keys):
-            if time.monotonic() > end or cancelled.wait(POLL_SECONDS):
-                message = f"{len(found) + 1} of {self.size} places have begun"
+            waiting()
+            if found and end is None:
+                end = time.monotonic() + ASSEMBLY_SECONDS
+            late = end is not None and time.monotonic() > end
+            if late or cancelled.wait(POLL_SECONDS):
+                begun = self.size - len(keys) + len(found)
+                message = f"{begun} of {self.size} places have begun"
                 raise platform_error("PLACES_MISSING", message)
-        return (self.host, *(str(json.loads(found[key])["host"]) for key in keys))
+        return tuple(str(json.loads(found[key])["host"]) for key in keys)
 
     def _failures(self, number: int) -> list[ErrorInfo]:
-        found = self.store.read_many(self._others(f"failed/{number}"))
+        found = self.store.read_many(self._followers(f"failed/{number}"))
         return [ErrorInfo.from_json(json.loads(found[key])) for key in sorted(found)]
 
 
@@ -156,13 +212,20 @@ def _watching(look: Callable[[], bool], stop: threading.Event) -> Iterator[None]
         watcher.join()
 
 
-def gang_of(env: Mapping[str, str], store: StateStore, run_prefix: str) -> Gang | None:
+def gang_of(
+    env: Mapping[str, str], store: StateStore, run_prefix: str, run_end: str
+) -> Gang | None:
     """Return this process's part in what the engine started together, None if it is alone."""
+    if GANG in env:
+        prefix = f"{run_prefix}/gangs/{env[GANG]}"
+        rank, size = int(env[PLACE]), int(env[GANG_SIZE])
+        return Gang(store, prefix, rank, size, run_end, _own_host(env), led=True)
     size = int(env.get(BATCH_NODES) or 1)
     if size == 1:
         return None
     job = env[BATCH_JOB].partition("#")[0]
-    return Gang(store, f"{run_prefix}/gangs/{job}", int(env[BATCH_NODE]), size, _own_host(env))
+    prefix = f"{run_prefix}/gangs/{job}"
+    return Gang(store, prefix, int(env[BATCH_NODE]), size, run_end, _own_host(env))
 
 
 def _own_host(env: Mapping[str, str]) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flowc_shim.runner.gang import Gang
     from flowc_shim.runner.journal import Journal
     from flowc_shim.runner.keys import Indices
+    from flowc_shim.runner.places import Places
     from flowc_shim.runner.records import LoopRecord, PassState
     from flowc_shim.runner.variables import Variables
 
@@ -45,7 +46,8 @@ class Runtime:
     ``turn_seconds``: after this a unit that runs many passes hands back between two of them.
     ``deployment``: ``<target>/<name>`` of what the run is of, empty if it is of none.
     ``artifact_store``: URL and options of where files are kept; without a URL there is none.
-    ``gang``: the processes in other places that were started together with this one.
+    ``gang``: the processes in other places that were started together with this one. ``places``:
+    how this one has such processes started.
     ``shares_blobs``: components put their blobs through one service for all runs. ``starts``: how
     runs of detached flows are started, as JSON (:mod:`flowc_shim.runner.starts`).
     """
@@ -62,6 +64,7 @@ class Runtime:
     turn_seconds: float | None = None
     starts: str = ""
     gang: Gang | None = None
+    places: Places | None = None
     artifact_store: tuple[str | None, Mapping[str, str]] = (None, {})
     _loops: dict[tuple[str, Indices], LoopRecord] = field(default_factory=dict)
     _states: dict[tuple[str, Indices], PassState] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.secrets import revealed
 from flowc_shim.runner.gang import gang_of
 from flowc_shim.runner.journal import Journal
+from flowc_shim.runner.keys import end_key
 from flowc_shim.runner.plans import load_plan
 from flowc_shim.runner.runtime import LONGEST_HELD_WAIT, Runtime
 from flowc_shim.runner.variables import Variables
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from flowc_shim.contract.plan import Plan
+    from flowc_shim.runner.places import Places
     from flowc_shim.stores.api import StateStore
 
 PLAN = "FLOWC_PLAN"
@@ -43,6 +45,10 @@ DEPLOYMENT = "FLOWC_DEPLOYMENT"
 
 STARTS = "FLOWC_STARTS"
 """JSON: how runs of detached flows are started (:mod:`flowc_shim.runner.starts`)."""
+
+PLACES = "FLOWC_PLACES"
+"""The name of the PodTemplate of the places in which calls are made, if they are made in several
+(:mod:`flowc_shim.runner.places`)."""
 
 VARIABLES = "FLOWC_VARIABLES"
 HOLD_WAITS = "FLOWC_HOLD_WAITS"
@@ -113,5 +119,14 @@ def make_runtime(
         shares_blobs=URL in env,
         turn_seconds=float(env[TURN_SECONDS]) if TURN_SECONDS in env else None,
         starts=env.get(STARTS, ""),
-        gang=gang_of(env, store, journal.prefix),
+        gang=gang_of(env, store, journal.prefix, end_key(run)),
+        places=_places(env, store, run),
     )
+
+
+def _places(env: Mapping[str, str], store: StateStore, run: str) -> Places | None:
+    if PLACES not in env:
+        return None
+    from flowc_shim.runner.places import places_of
+
+    return places_of(env[PLACES], env, store, run)

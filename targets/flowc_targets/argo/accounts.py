@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowc.deploy.provider import Permission
+from flowc_shim.engines.job_sets import GROUP as GROUP_OF_JOB_SET
 from flowc_targets.argo.identity import (
     base_name,
     metadata,
     namespace_in,
+    places_name,
     programs_name,
     starter_name,
     sweeper_name,
 )
+from flowc_targets.argo.places import has_places
 from flowc_targets.argo.programs import has_programs
 
 if TYPE_CHECKING:
@@ -72,6 +75,28 @@ READ_LOGS = Rule(
 RUN_PROGRAMS = (MAKE_PODS, READ_TEMPLATES, READ_LOGS)
 
 
+MAKE_JOB_SETS = Rule(
+    GROUP_OF_JOB_SET, "jobsets", ("create", "delete", "get"),
+    "steps in several places have them started together by JobSet",
+)  # fmt: skip
+FIND_PODS = Rule(
+    "", "pods", ("list",), "which pods these are"
+)  # fmt: skip
+HAVE_PLACES = (MAKE_JOB_SETS, READ_TEMPLATES, FIND_PODS, READ_LOGS)
+
+
+def accounts_of_pods(compilation: Compilation) -> list[tuple[str, tuple[Rule, ...]]]:
+    """Return the accounts of the pods of units, and what each may do."""
+    found: list[tuple[str, tuple[Rule, ...]]] = [(base_name(compilation), (REPORT_RESULTS,))]
+    if len(compilation.family) > 1:
+        found.append((starter_name(compilation), (REPORT_RESULTS, START_RUNS)))
+    if has_programs(compilation):
+        found.append((programs_name(compilation), (REPORT_RESULTS, *RUN_PROGRAMS)))
+    if has_places(compilation):
+        found.append((places_name(compilation), (REPORT_RESULTS, *HAVE_PLACES)))
+    return found
+
+
 def account(compilation: Compilation, name: str, rules: Sequence[Rule]) -> list[Document]:
     """Return a service account, and the role that it has."""
     subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace_in(compilation)}
@@ -92,14 +117,8 @@ def account(compilation: Compilation, name: str, rules: Sequence[Rule]) -> list[
 
 def permissions(compilation: Compilation) -> tuple[Permission, ...]:
     """Return what each service account may do, and what for."""
-    accounts = [
-        (base_name(compilation), [REPORT_RESULTS]),
-        (sweeper_name(compilation), [REPORT_RESULTS, FIND_RUNS]),
-    ]
-    if len(compilation.family) > 1:
-        accounts.append((starter_name(compilation), [REPORT_RESULTS, START_RUNS]))
-    if has_programs(compilation):
-        accounts.append((programs_name(compilation), [REPORT_RESULTS, *RUN_PROGRAMS]))
+    pods, *others = accounts_of_pods(compilation)
+    sweeping = sweeper_name(compilation), (REPORT_RESULTS, FIND_RUNS)
     return tuple(
         Permission(
             f"ServiceAccount {name}",
@@ -107,6 +126,6 @@ def permissions(compilation: Compilation) -> tuple[Permission, ...]:
             (f"{rule.named} in {namespace_in(compilation)}",),
             rule.reason,
         )
-        for name, rules in accounts
+        for name, rules in (pods, sweeping, *others)
         for rule in rules
     )

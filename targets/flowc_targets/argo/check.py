@@ -13,9 +13,10 @@ from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets._shared.note_locality import note_locality
 from flowc_targets._shared.secrets import check_secrets
 from flowc_targets.argo.check_profile import check_profile
-from flowc_targets.argo.check_programs import check_programs
+from flowc_targets.argo.check_programs import check_is_swept, check_programs
 from flowc_targets.argo.check_sizes import check_sizes
 from flowc_targets.argo.classes.check import check_deployed
+from flowc_targets.argo.places import units_in_places
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
@@ -31,12 +32,7 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     check_classes(compilation, diagnostics, units="pods", one="pod", containers=True)
     check_deployed(compilation, diagnostics)
     check_programs(compilation, diagnostics)
-    check_locations(
-        compilation,
-        diagnostics,
-        why="and pods that start together are not built yet on Argo",
-        hint="run it in one pod, or serve it by a component server that has its own fellows",
-    )
+    _check_places(compilation, diagnostics)
     _check_profiles(compilation, diagnostics)
     _check_ids(compilation, diagnostics)
     _check_variables(compilation, diagnostics)
@@ -59,6 +55,19 @@ def _check_stack(compilation: Compilation, diagnostics: Diagnostics) -> None:
         )
     hint = "share an object store: `state_store: s3://bucket/prefix`, or `postgresql://…`"
     check_shared_store(stack, diagnostics, units="pods", hint=hint)
+
+
+def _check_places(compilation: Compilation, diagnostics: Diagnostics) -> None:
+    if compilation.placement.stack.job_set:
+        for unit in units_in_places(compilation):
+            check_is_swept(compilation, unit, diagnostics)
+        return
+    check_locations(
+        compilation,
+        diagnostics,
+        why="which JobSet starts together, and the stack does not say that the cluster has it",
+        hint="install JobSet there and add `job_set: true` to the stack",
+    )
 
 
 def _check_profiles(compilation: Compilation, diagnostics: Diagnostics) -> None:

@@ -21,7 +21,7 @@ def check_programs(compilation: Compilation, diagnostics: Diagnostics) -> None:
     """Report it at the step, or at the class if that is to blame."""
     checked = set()
     for unit, programs in programs_of(compilation).items():
-        _check_place(compilation, unit, diagnostics)
+        check_is_swept(compilation, unit, diagnostics)
         _check_alone(compilation, unit, diagnostics)
         for program in programs:
             if (program.cls.name, program.component) not in checked:
@@ -29,7 +29,8 @@ def check_programs(compilation: Compilation, diagnostics: Diagnostics) -> None:
                 _check_variables(program, diagnostics)
 
 
-def _check_place(compilation: Compilation, unit: str, diagnostics: Diagnostics) -> None:
+def check_is_swept(compilation: Compilation, unit: str, diagnostics: Diagnostics) -> None:
+    """Report a unit of `finally` that needs other pods than its own."""
     if in_finally(compilation.layout.units[unit].scope):
         diagnostics.report(
             codes.UNSUPPORTED,

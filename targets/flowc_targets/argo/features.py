@@ -42,7 +42,9 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "stepflow-command": refused("a server has to run somewhere: give its `url`"),
     "stepflow-deploy": lowered("Deployment, Service, autoscaler; HAProxy before several servers"),
     "deployments": lowered("services with `deploy` stay up between runs; `external` ones by `url`"),
-    "locations": refused("not built yet"),
+    "locations": lowered(
+        "the pods of a JobSet, where the stack says `job_set: true`; not for steps of `finally`"
+    ),
     "blob-api": lowered("the shim's own service, a Deployment; or one that is there"),
     "dynamic-flows": lowered("run inside the pod of the step that submits them"),
     "granularity-auto": lowered("a pod runs the whole chain"),

@@ -47,6 +47,11 @@ def programs_name(compilation: Compilation) -> str:
     return object_name(f"{base_name(compilation)}-programs", OBJECT_NAME)
 
 
+def places_name(compilation: Compilation) -> str:
+    """Return the name of the account of pods that have several others started together."""
+    return object_name(f"{base_name(compilation)}-places", OBJECT_NAME)
+
+
 def plan_name(compilation: Compilation) -> str:
     """Return the name of the plan's ConfigMap: by digest, so that no run ever sees another plan."""
     return f"{base_name(compilation)}-plan-{compilation.plan.digest[:8]}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.language.canonical import canonical
 from flowc_targets._shared.yaml_emitter import emit, emit_documents
-from flowc_targets.argo.accounts import REPORT_RESULTS, RUN_PROGRAMS, START_RUNS, account
+from flowc_targets.argo.accounts import account, accounts_of_pods
 from flowc_targets.argo.classes.manifests import class_files
 from flowc_targets.argo.dags import ENTRY, Dags, build_dags
 from flowc_targets.argo.exit_handler import add_exit_handler
@@ -19,11 +19,10 @@ from flowc_targets.argo.identity import (
     base_name,
     labels_of,
     metadata,
-    programs_name,
-    starter_name,
 )
 from flowc_targets.argo.leaves import leaf_template
 from flowc_targets.argo.limits import PLAN_READABLE_BYTES, RUN_GRACE_SECONDS
+from flowc_targets.argo.places import place_means, place_templates
 from flowc_targets.argo.pod_templates import pod_templates, template_names
 from flowc_targets.argo.pods import (
     pod_settings,
@@ -31,7 +30,7 @@ from flowc_targets.argo.pods import (
     store_parameters,
     volumes,
 )
-from flowc_targets.argo.programs import has_programs, pods_layout, program_means
+from flowc_targets.argo.programs import pods_layout, program_means
 from flowc_targets.argo.release import Release
 from flowc_targets.argo.schedules import schedules, sweeper
 
@@ -64,7 +63,11 @@ def documents(compilation: Compilation) -> dict[str, list[Document]]:
         **class_files(compilation),
         "rbac.yaml": rbac(compilation),
         "plan.yaml": [plan_config_map(one, release) for one in compilation.family],
-        "pods.yaml": [found for one in compilation.family for found in pod_templates(one, release)],
+        "pods.yaml": [
+            found
+            for one in compilation.family
+            for found in (*pod_templates(one, release), *place_templates(one, release))
+        ],
         "detached.yaml": templates[1:],
         "workflow-template.yaml": templates[:1],
         "schedules.yaml": schedules(compilation),
@@ -76,7 +79,8 @@ def documents(compilation: Compilation) -> dict[str, list[Document]]:
 def dags_of(compilation: Compilation, release: Release) -> Dags:
     """Return the DAG templates of a flow of the release."""
     programs = program_means(compilation, template_names(compilation, release))
-    means = {**release.starts(compilation), **programs}
+    places = place_means(compilation, release)
+    means = {**release.starts(compilation), **programs, **places}
     return build_dags(pods_layout(compilation), means)
 
 
@@ -179,10 +183,8 @@ def _little(number: int) -> bytes:
 
 def rbac(compilation: Compilation) -> list[Document]:
     """Return the pods' service accounts and the least that each needs."""
-    found = account(compilation, base_name(compilation), [REPORT_RESULTS])
-    if len(compilation.family) > 1:
-        found += account(compilation, starter_name(compilation), [REPORT_RESULTS, START_RUNS])
-    if has_programs(compilation):
-        rules = [REPORT_RESULTS, *RUN_PROGRAMS]
-        found += account(compilation, programs_name(compilation), rules)
-    return found
+    return [
+        document
+        for name, rules in accounts_of_pods(compilation)
+        for document in account(compilation, name, rules)
+    ]

@@ -1,6 +1,6 @@
-"""What some pods may do that no other may: start runs, or run programs in pods of their own.
+"""What some pods may do that no other may: start runs, or have programs run in other pods.
 
-Neither runs a component in its own process. So what the account is allowed, user code is not.
+None runs a component in its own process. So what the account is allowed, user code is not.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-STARTS, PROGRAMS = "start", "pods"
+STARTS, PROGRAMS, PLACES = "start", "pods", "places"
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """``word``: which of the two. ``account``: of its pods. ``value``: how their shim does it, as
-    JSON, in ``variable``. ``owns``: what it makes there is owned by its own pod."""
+    """``word``: which of them. ``account``: of its pods. ``value``: how their shim does it, in
+    ``variable``. ``owns``: what it makes there is owned by its own pod."""
 
     word: str
     account: str

@@ -18,7 +18,14 @@ from flowc_targets._shared.names import hashed_name
 from flowc_targets.argo.classes.objects import CONTAINER_SECURITY
 from flowc_targets.argo.identity import base_name, metadata
 from flowc_targets.argo.limits import OBJECT_NAME
-from flowc_targets.argo.pods import USER, image_of, pod_settings, resources, scheduling
+from flowc_targets.argo.pods import (
+    USER,
+    fixed_settings,
+    image_of,
+    pod_settings,
+    resources,
+    scheduling,
+)
 from flowc_targets.argo.programs import programs_of
 from flowc_targets.argo.secret_variables import secret_variable
 
@@ -135,7 +142,7 @@ def _unexpanded(text: str) -> str:
 
 def _helper(name: str, settings: PodSettings) -> Document:
     """Return the container that brings the program's folder, or takes what is in it."""
-    given = [one for one in settings.environment if "{{" not in str(one.get("value"))]
+    given = list(fixed_settings(settings).environment)
     given[0] = {"name": "FLOWC_PLAN", "value": f"{PLAN}/plan.json"}
     return {
         "name": name,

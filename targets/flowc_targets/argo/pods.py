@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim import __version__
@@ -71,6 +71,12 @@ def pod_settings(compilation: Compilation, also: Sequence[Compilation] = ()) -> 
     plan = compilation.plan
     timed = plan.timeout is not None
     return PodSettings(plan.digest, unit_image(stack), tuple(environment), timed)
+
+
+def fixed_settings(settings: PodSettings) -> PodSettings:
+    """Return what pods have that are not Argo's own: nothing that Argo would fill in."""
+    fixed = tuple(one for one in settings.environment if "{{" not in str(one.get("value")))
+    return replace(settings, environment=fixed)
 
 
 def unit_image(stack: Stack) -> str:

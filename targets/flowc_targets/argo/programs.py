@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flowc_shim.components.pods import PODS
 from flowc_targets.argo.identity import programs_name
 from flowc_targets.argo.means import PROGRAMS, Means
+from flowc_targets.argo.places import units_in_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,12 +95,17 @@ def _room(needs: Needs | None, profile: Profile | None) -> str:
 
 
 def pods_layout(compilation: Compilation) -> Layout:
-    """Return the layout by what the units' own pods need: nothing, if a program has it."""
+    """Return the layout by what the units' own pods need: nothing, if other pods have it.
+
+    Who leads several places waits for room for them, and how long that takes nobody knows.
+    """
     layout = compilation.layout
     light = {
         unit: replace(layout.units[unit], heavy=False, needs=None, profile=None)
         for unit in programs_of(compilation)
     }
+    for unit, own in units_in_places(compilation).items():
+        light[unit] = replace(own, heavy=False, needs=None, profile=None, time_bound=None)
     return replace(layout, units={**layout.units, **light}) if light else layout
 
 

@@ -36,7 +36,7 @@ def install_argo(client: Client, patch: dict[str, Any], folder: Path) -> None:
     for path in sorted((module_directory() / "manifests/base/crds/full").glob("argoproj*.yaml")):
         apply(client, [yaml.load(path.read_text(), Loader=yaml.CSafeLoader)])
     for kind in KINDS:
-        wait_until(f"the API of {kind.__name__}", partial(_served, client, kind), 60, folder)
+        wait_until(f"the API of {kind.__name__}", partial(served, client, kind), 60, folder)
     defaults = {"spec": {"podSpecPatch": json.dumps(patch)}}
     executor = {"resources": {"requests": {"cpu": "1m", "memory": "1Mi"}}}
     data = {
@@ -55,7 +55,7 @@ def install_argo(client: Client, patch: dict[str, Any], folder: Path) -> None:
     )
 
 
-def _served(client: Client, kind: Any) -> bool:
+def served(client: Client, kind: Any) -> bool:
     """Whether the API server answers for a kind: it serves a CRD a while after it took it.
 
     Until then it says 404 on a plain page, then 429, "storage is (re)initializing".

@@ -36,6 +36,7 @@ UNIT = (
     "ghcr.io/acme/orders-unit:1.0",
     "ghcr.io/acme/words:1.0",
     "localhost/conformance:1",
+    "ghcr.io/acme/circle-unit:1.0",
 )
 """The image that manifests name where a stack names none, and those that the examples' stacks
 name, for programs too: here one is made, not pulled, with the components of all."""
@@ -44,6 +45,7 @@ SHIM = "/opt/flowc"
 COMPONENTS = (
     *sorted((REPOSITORY / "tests" / "conformance" / "python").glob("*.py")),
     *sorted((REPOSITORY / "examples").glob("*/*_components.py")),
+    *sorted((REPOSITORY / "examples").glob("*/*_together.py")),
 )
 NOT_NEEDED = frozenset(
     {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3"}

@@ -1,7 +1,8 @@
 """The programs of the engine, built with plain `go build` and kept in the cache by version.
 
-Two modules pin what is built: `kubernetes/go.mod` beside this file (etcd, Kubernetes), and
-`tests/gates/argo/go.mod` (Argo; the validator's module, so that gate and engine are one version).
+Three modules pin what is built: `kubernetes/go.mod` beside this file (etcd, Kubernetes),
+`tests/gates/argo/go.mod` (Argo; the validator's module, so that gate and engine are one version),
+and `jobset/go.mod` (JobSet's controller, for the tests that need it).
 Go's own build cache makes an interrupted build resume where it stopped.
 """
 
@@ -63,6 +64,15 @@ def _kubernetes() -> Path:
                 link.symlink_to("kube")
             _build(KUBERNETES, directory / "pause", "./pause", "-ldflags", "-s -w")
     return directory
+
+
+def built_program(module: Path, name: str, package: str) -> Path:
+    """Build the program of a package that a module of ours pins, and say where it is."""
+    directory = _directory(name, [module / "go.mod", module / "go.sum"])
+    with locked(directory / "lock"):
+        if not (directory / name).exists():
+            _build(module, directory / name, package, "-gcflags=all=-N -l", "-ldflags=-s -w")
+    return directory / name
 
 
 def _argo(version: str) -> Path:

@@ -6,11 +6,13 @@ the shim asks for what it asks for on any cluster.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from tests.engines.argo.api import apply
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lightkube import Client
@@ -23,17 +25,23 @@ NAME = "flowc-started-pods"
 GROUP = "admissionregistration.k8s.io"
 
 
-def share_with_started_pods(client: Client, shared: Path) -> None:
-    """Give pods that a Pod or a Job owns the node's network, and the folder that the tests see."""
-    mount = f'volumeMounts{{name: "shared", mountPath: "{shared}"}}'
+def share_with_started_pods(
+    client: Client, shared: Path, environment: Mapping[str, str] | None = None
+) -> None:
+    """Give pods that a Pod or a Job owns the node's network, and the folder that the tests see.
+
+    And let them ask for little of its cpu: it has not what examples ask for.
+
+    ``environment``: variables that their containers get besides. It says the whole of it each time.
+    """
+    kinds = ("containers", "initContainers")
+    lent = {kind: _lent(kind, shared, environment or {}) for kind in kinds}
     path = f'Object.spec.volumes.hostPath{{path: "{shared}", type: "Directory"}}'
     expression = f"""Object{{spec: Object.spec{{
       hostNetwork: true,
       volumes: [Object.spec.volumes{{name: "shared", hostPath: {path}}}],
-      containers: object.spec.containers.map(c, Object.spec.containers{{
-        name: c.name, volumeMounts: [Object.spec.containers.{mount}]}}),
-      initContainers: object.spec.?initContainers.orValue([]).map(c, Object.spec.initContainers{{
-        name: c.name, volumeMounts: [Object.spec.initContainers.{mount}]}})
+      containers: object.spec.containers.map(c, {lent["containers"]}),
+      initContainers: object.spec.?initContainers.orValue([]).map(c, {lent["initContainers"]})
     }}}}"""
     pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
             "resources": ["pods"]}  # fmt: skip
@@ -57,3 +65,15 @@ def share_with_started_pods(client: Client, shared: Path) -> None:
         metadata = {"name": NAME}
         document = {"apiVersion": f"{GROUP}/v1beta1", "kind": kind, "metadata": metadata}
         apply(client, [{**document, "spec": spec}])
+
+
+def _lent(kind: str, shared: Path, environment: Mapping[str, str]) -> str:
+    """Return the expression of what each container `c` of a kind gets."""
+    at = f"Object.spec.{kind}"
+    mount = f'{at}.volumeMounts{{name: "shared", mountPath: "{shared}"}}'
+    env = ", ".join(
+        f"{at}.env{{name: {json.dumps(name)}, value: {json.dumps(value)}}}"
+        for name, value in environment.items()
+    )
+    little = f'{at}.resources{{requests: {{"cpu": "20m"}}}}'
+    return f"{at}{{name: c.name, volumeMounts: [{mount}], env: [{env}], resources: {little}}}"

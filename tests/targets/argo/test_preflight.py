@@ -14,6 +14,7 @@ import pytest
 
 from flowc.deploy.model import Desired, Ref
 from flowc.deploy.provider import DeployError, Problem
+from flowc_shim.engines.job_sets import GROUP as JOB_SET
 from flowc_targets._shared.registries.manifests import Registries, Unclear
 from flowc_targets.argo.deploy import connection as module
 from flowc_targets.argo.deploy.connection import Connection
@@ -108,6 +109,21 @@ def test_no_namespace(server: Server) -> None:
     del server.answers["/api/v1/namespaces/space"]
     (problem,) = found(server)
     assert problem.fix.startswith("`kubectl create namespace space`")
+
+
+# What steps in several places need
+
+
+def test_a_server_without_job_sets(server: Server) -> None:
+    rules = [{"apiGroups": [JOB_SET], "resources": ["jobsets"], "verbs": ["create"]}]
+    desired = [Desired(Ref("Role", "r"), {"rules": rules})]
+    (problem,) = preflight(server.connection(), "space", desired)
+    assert problem.message.startswith(f"{SERVER} has no JobSet ({JOB_SET})")
+    server.answers[f"/apis/{JOB_SET}"] = (200, {"versions": []})
+    assert preflight(server.connection(), "space", desired) == ()
+    server.answers[f"/apis/{JOB_SET}"] = (500, {})
+    with pytest.raises(DeployError):
+        preflight(server.connection(), "space", desired)
 
 
 # Its controller

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.provider import Problem
+from flowc_shim.engines.job_sets import GROUP as JOB_SET
 from flowc_targets.argo.deploy.controller import controller
 from flowc_targets.argo.deploy.images import images
 from flowc_targets.argo.deploy.kinds import ARGO, KINDS, SECRETS, KindFacts
@@ -29,6 +30,7 @@ def preflight(
     return (
         *_access(connection, namespace, desired),
         *_secrets(connection, namespace, desired),
+        *_job_sets(connection, desired),
         *images(connection, desired),
         *controller(connection, namespace),
     )
@@ -60,6 +62,21 @@ def _argo(connection: Connection) -> Iterator[Problem]:
                 f"{connection.server} has no `{plural}` of Argo Workflows",
                 "apply the CRDs of the Argo release that runs there",
             )
+
+
+def _job_sets(connection: Connection, desired: Sequence[Desired]) -> Iterator[Problem]:
+    """Report a flow with a role for JobSets on a cluster that has none."""
+    rules = [rule for one in desired for rule in dict(one.body).get("rules") or ()]
+    if not any(JOB_SET in rule.get("apiGroups", ()) for rule in rules):
+        return
+    answer = connection.ask("GET", f"/apis/{JOB_SET}")
+    if answer.status == 404:
+        yield Problem(
+            f"{connection.server} has no JobSet ({JOB_SET}), which steps with `locations` need",
+            "install JobSet 0.5 or later (https://jobset.sigs.k8s.io), or take `job_set` away",
+        )
+    else:
+        connection.expect(answer, f"read {JOB_SET}")
 
 
 def _access(

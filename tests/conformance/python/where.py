@@ -26,5 +26,5 @@ told = []
 while len(told) < len(hosts) - 1:
     time.sleep(0.01)
     told = sorted(json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.told"))
-output = {"places": len(set(hosts)), "told": told}
+output = {"places": len(hosts), "told": told}
 Path(os.environ["FLOWC_OUTPUT"]).write_text(json.dumps(output), encoding="utf-8")
