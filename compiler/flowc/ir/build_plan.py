@@ -156,4 +156,5 @@ def _flow(flow: SubFlow) -> PlanFlow:
         flow.input_schema.value if flow.input_schema else None,
         flow.output_schema.value if flow.output_schema else None,
         tuple(flow.variables),
+        flow.fail_fast,
     )

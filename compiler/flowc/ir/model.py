@@ -67,13 +67,15 @@ class Call:
 class SubFlow:
     """What a body of one pass has if it is a flow of its own.
 
-    ``variables``: schemas of those whose values the step gives.
+    ``variables``: schemas of those whose values the step gives. ``fail_fast``: a failure in it
+    stops what runs in it.
     """
 
     file: str
     input_schema: At[Json] | None = None
     output_schema: At[Json] | None = None
     variables: Mapping[str, Json] = field(default_factory=dict)
+    fail_fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)

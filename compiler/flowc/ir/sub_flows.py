@@ -76,9 +76,8 @@ def enter_sub_flow(
     for variable in flow.variables:
         if variable.name not in given:
             _merge(variable, sub, merged, diagnostics)
-    return Inside(
-        path, SubFlow(flow.file, flow.input_schema, flow.output_schema, given), diagnostics
-    )
+    facts = SubFlow(flow.file, flow.input_schema, flow.output_schema, given, flow.fail_fast)
+    return Inside(path, facts, diagnostics)
 
 
 def starting_call(

@@ -92,9 +92,6 @@ class _Linker:
             why, hint = "it has `finally`", "write `finally` in the outermost flow" + _OR_DETACHED
         elif flow.timeout is not None:
             why, hint = "it has a `timeout` of its own", "give its steps a `timeout`" + _OR_DETACHED
-        elif flow.fail_fast:
-            why = "it says `failFast`"
-            hint = "`failure` is the outermost flow's to say" + _OR_DETACHED
         if why is None:
             return True
         self.diagnostics.report(

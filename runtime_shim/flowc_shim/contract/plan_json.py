@@ -148,6 +148,8 @@ def _loop_to_json(loop: PlanLoop) -> dict[str, Any]:
     if loop.flow is not None:
         schemas = {"input": loop.flow.input_schema, "output": loop.flow.output_schema}
         out["flow"] = {**schemas, "variables": list(loop.flow.variables)}
+        if loop.flow.fail_fast:
+            out["flow"]["fail_fast"] = True
     if loop.lanes:
         out["lanes"] = loop.lanes
     return out
@@ -170,7 +172,8 @@ def _loop_from_json(raw: dict[str, Any]) -> PlanLoop:
 
 
 def _flow_from_json(raw: dict[str, Any]) -> PlanFlow:
-    return PlanFlow(raw["input"], raw["output"], tuple(raw["variables"]))
+    variables = tuple(raw["variables"])
+    return PlanFlow(raw["input"], raw["output"], variables, raw.get("fail_fast", False))
 
 
 def _while_to_json(loop: PlanWhile) -> dict[str, Any]:

@@ -57,12 +57,14 @@ class PlanCall:
 class PlanFlow:
     """What makes a loop of one item a sub-flow: the item is ``{input, variables}``.
 
-    ``variables``: the names of those whose values the item holds.
+    ``variables``: the names of those whose values the item holds. ``fail_fast``: a failure in it
+    stops what runs in it.
     """
 
     input_schema: Json = None
     output_schema: Json = None
     variables: tuple[str, ...] = ()
+    fail_fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)

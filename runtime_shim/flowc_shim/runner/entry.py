@@ -15,6 +15,7 @@ from flowc_shim.language.references import step_uses
 from flowc_shim.runner import keys
 from flowc_shim.runner.deadline import end_in_time
 from flowc_shim.runner.finally_steps import seen_outcome
+from flowc_shim.runner.sub_flows import flow_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,8 +92,13 @@ def _skipped_by_edges(step: PlanStep, outcomes: dict[str, Outcome], scope: Scope
     return any(outcomes.get(path) is Outcome.SKIPPED for path in [*strict, *step.needs])
 
 
-def failing_keys(runtime: Runtime, scope: str, indices: Indices) -> list[str]:
-    """Return the keys of all flags that keep a step of ``scope`` from starting."""
+def failing_keys(
+    runtime: Runtime, scope: str, indices: Indices, outermost: str = ROOT
+) -> list[str]:
+    """Return the keys of all flags that keep a step of ``scope`` from starting.
+
+    ``outermost``: the last scope around it that is asked.
+    """
     run = runtime.journal.run
     found: list[str] = []
     while True:
@@ -100,10 +106,25 @@ def failing_keys(runtime: Runtime, scope: str, indices: Indices) -> list[str]:
         if scope == FINALLY:
             return found  # what failed before, or beside, keeps none of these steps
         found.append(keys.failing_key(run, scope, here))
-        if scope == ROOT:
+        if scope in (ROOT, outermost):
             return found
         found.append(keys.loop_failing_key(run, scope, here[:-1]))
         scope = runtime.plan.steps[scope].scope
+
+
+def stopping_keys(runtime: Runtime, scope: str, indices: Indices) -> list[str]:
+    """Return the keys of the flags that stop what runs in ``scope``: none without ``failFast``.
+
+    A flow that says it means all that is in it, flows that it runs too; and nothing around it.
+    """
+    if runtime.plan.fail_fast:
+        return failing_keys(runtime, scope, indices)
+    outermost, around = None, flow_around(runtime.plan, scope)
+    while around is not None:
+        path, flow = around
+        outermost = path if flow.fail_fast else outermost
+        around = flow_around(runtime.plan, runtime.plan.steps[path].scope)
+    return [] if outermost is None else failing_keys(runtime, scope, indices, outermost)
 
 
 def is_failing(runtime: Runtime, scope: str, indices: Indices) -> bool:

@@ -18,7 +18,7 @@ from flowc_shim.language.evaluate import SkippedReference, evaluate
 from flowc_shim.runner.attempts import Later
 from flowc_shim.runner.cache import Hit, cache_place, look_up
 from flowc_shim.runner.deadline import end_in_time, time_left
-from flowc_shim.runner.entry import UndecidedDependency, decide_entry, failing_keys
+from flowc_shim.runner.entry import UndecidedDependency, decide_entry, stopping_keys
 from flowc_shim.runner.finish import conclude
 from flowc_shim.runner.lanes import ask_lane, run_lane, worst
 from flowc_shim.runner.loops import close_loop, open_loop
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flowc_shim.runner.runtime import Runtime
 
 POLL_SECONDS = 2.0
-"""How often a running unit looks whether the run is failing (``failFast`` only)."""
+"""How often a running unit looks whether what is around it fails (``failFast`` only)."""
 
 Settled = Mapping[str, tuple[str, str]]
 """Unit id → what the engine says became of it, and in which words."""
@@ -242,20 +242,19 @@ def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Ru
     Under ``failFast`` they end soon after the unit's scope failed as well. Only this unit's: what a
     process runs for another item goes on if that item does.
     """
-    plan = runtime.plan
-    if not plan.fail_fast and time_left(runtime, unit.scope) is None:
+    wanted = stopping_keys(runtime, unit.scope, indices)
+    if not wanted and time_left(runtime, unit.scope) is None:
         yield runtime
         return
     stop = threading.Event()
-    wanted = failing_keys(runtime, unit.scope, indices)
     with runtime.part() as part:
 
         def watch() -> None:
-            while not stop.wait(_pause(part, unit.scope)):
+            while not stop.wait(_pause(part, unit.scope, asks=bool(wanted))):
                 # a store that is away for a while says nothing: look again
                 with suppress(StoreUnavailable):
                     late = end_in_time(part, unit.scope)
-                    if late or (plan.fail_fast and part.journal.any_key(wanted)):
+                    if late or (wanted and part.journal.any_key(wanted)):
                         part.cancel()
                         return
 
@@ -268,9 +267,9 @@ def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Ru
             watcher.join()
 
 
-def _pause(runtime: Runtime, scope: str) -> float:
-    """Return after how many seconds a watcher looks again."""
+def _pause(runtime: Runtime, scope: str, *, asks: bool) -> float:
+    """Return after how many seconds a watcher looks again; ``asks``: for a failure too."""
     left = time_left(runtime, scope)
     if left is None or left <= 0:
         return POLL_SECONDS
-    return min(left, POLL_SECONDS) if runtime.plan.fail_fast else left
+    return min(left, POLL_SECONDS) if asks else left

@@ -8,6 +8,7 @@ import pytest
 
 from flowc.diagnostics import Diagnostics
 from flowc.driver import Analysis, analyse
+from flowc.ir.model import Loop
 from flowc.loading import Loader
 
 if TYPE_CHECKING:
@@ -92,7 +93,6 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     [
         "schema: https://stepflow.org/schemas/v1/flow.json\nsteps: [{id: x, component: /f}]\n",
         "timeout: 3s\nsteps: []\n",
-        "failure: failFast\nsteps: []\n",
         "steps: []\nfinally: [{id: x, component: /f}]\n",
         "schemas: {properties: {variables: {type: object, properties: {n: {default: 2}}}}}\n",
     ],
@@ -104,6 +104,20 @@ def test_what_no_step_can_run(tmp_path: Path, text: str) -> None:
     )
     _, diagnostics = load(tmp_path, flow=flow, other=text)
     assert [(code, file) for code, file, _ in found(diagnostics)] == [("FC219", "flow.yaml")]
+
+
+def test_what_a_failure_does_is_each_flows_own(tmp_path: Path) -> None:
+    analysis, diagnostics = load(
+        tmp_path,
+        flow="steps: [{id: a, flow: one.yaml}, {id: b, flow: two.yaml}]\n",
+        one="failure: failFast\nsteps: [{id: x, component: /f}]\n",
+        two="failure: failAfterRunning\nsteps: [{id: x, component: /f}]\n",
+    )
+    assert found(diagnostics) == []
+    bodies = [analysis.program.steps[path].body for path in ("a", "b")]
+    flows = [body.flow for body in bodies if isinstance(body, Loop)]
+    assert [flow is not None and flow.fail_fast for flow in flows] == [True, False]
+    assert not analysis.program.fail_fast
 
 
 def test_names_of_one_flow_are_none_in_the_other(tmp_path: Path) -> None:

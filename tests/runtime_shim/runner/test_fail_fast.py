@@ -12,6 +12,8 @@ from tests.conformance.model import Case
 from tests.runtime_shim.runner.world import Components, World, fails, plan_of
 
 from flowc_shim.components.limits import Limits
+from flowc_shim.contract.plan import Plan
+from flowc_shim.runner.entry import failing_keys, stopping_keys
 from flowc_shim.runner.keys import failing_key
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.memory import MemoryStore
@@ -142,3 +144,38 @@ def test_a_wait_for_a_retry_is_cut_short() -> None:
     thread.join(timeout=15)
     assert world.outcome("a") == "stopped"
     assert time.monotonic() - start < BOUND
+
+
+NESTED: dict[str, Any] = {
+    "steps": [
+        {
+            "id": "l",
+            "foreach": {"items": [1]},
+            "steps": [{"id": "quick", "flow": "quick.yaml"}, {"id": "calm", "flow": "calm.yaml"}],
+        }
+    ]
+}
+EACH = {"id": "each", "foreach": {"items": [1, 2]}, "component": "/builtin/noop"}
+FLOWS: dict[str, Any] = {
+    "quick.yaml": {"failure": "failFast", "steps": [{"id": "calm", "flow": "calm.yaml"}]},
+    "calm.yaml": {"steps": [EACH]},
+}
+
+
+@pytest.mark.parametrize("mode", ["failFast", "failAfterRunning"])
+def test_a_flow_that_says_so_means_what_is_in_it(mode: str) -> None:
+    """Which flags are looked at: those up to the outermost flow that says `failFast`."""
+    flow = {"schema": "flowc/v1", "name": "case", "failure": mode, **NESTED}
+    case = Case("case", flow, None, "failed", None, {}, None, flows=FLOWS)
+    plan = Plan.from_json(compile_case(case, "local", "step", store="memory:").plan.to_json())
+    shim = World(plan).shim()
+    inside = stopping_keys(shim, "l/quick/calm/each", (0, 0, 0, 1))
+    beside = stopping_keys(shim, "l/calm/each", (0, 0, 1))
+    if mode == "failFast":
+        assert inside == failing_keys(shim, "l/quick/calm/each", (0, 0, 0, 1))
+        assert beside == failing_keys(shim, "l/calm/each", (0, 0, 1))
+        return
+    assert beside == []
+    assert inside[0] == failing_key("run-1", "l/quick/calm/each", (0, 0, 0, 1))
+    assert inside[-1] == failing_key("run-1", "l/quick", (0, 0))
+    assert len(inside) == 5, "of three scopes, and of the two loops in the outermost"
