@@ -213,8 +213,8 @@ steps:
   - {id: each, foreach: {items: {$step: rows}, concurrency: 200}, component: /f, input: {$item: ""}}
 output: {$step: each}
 """
-    [(code, _, text)] = found(flow, elsewhere, "note")
-    assert code == "FC520"
+    [(code, _, text), (other, _, _)] = found(flow, elsewhere, "note")
+    assert (code, other) == ("FC520", "FC313")
     assert "200 items at a time; 40 run" in text
     assert found(flow, severity="note") == []
 
