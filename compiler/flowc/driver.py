@@ -185,13 +185,15 @@ def _compilation(
     flow = options.flow or program.name or "flow"
     shared = shared_name(flow, options)
     placement = replace(placement, endpoints=target.endpoints(placement.stack, shared))
-    pass_seconds = target.limits.get("pass_seconds")
-    layout = build_layout(program, placement, options.granularity, pass_seconds)
+    limits = target.limits
+    layout = build_layout(
+        program, placement, options.granularity,
+        limits.get("pass_seconds"), limits.get("container_calls"),
+    )  # fmt: skip
     routes = plan_routes(program, placement)
     plan = build_plan(
         program, placement, layout, routes,
-        target.limits.get("max_items", MAX_ITEMS), target.limits.get("max_items_nested"),
-        target.limits.get("lanes", 0),
+        limits.get("max_items", MAX_ITEMS), limits.get("max_items_nested"), limits.get("lanes", 0),
     )  # fmt: skip
     name = compilation_name(flow, options)
     return Compilation(program, placement, layout, plan, name, shared, options.triggers)

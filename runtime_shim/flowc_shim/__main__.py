@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     blobs = commands.add_parser("blob-api", help="serve Stepflow's blob HTTP API")
     blobs.add_argument("--host", default="127.0.0.1")
     blobs.add_argument("--port", type=int, default=PORT)
+    gate = commands.add_parser("await-file", help="end when there is a file: the gate of a task")
+    gate.add_argument("path", type=Path)
     return parser
 
 
@@ -68,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
         from flowc_shim.blob_api.command import serve_forever
 
         return serve_forever(options.host, options.port)
+    if options.command == "await-file":
+        return _await_file(options.path)
     if options.command == "sweep":
         from flowc_shim.sweeper.command import run_sweep
 
@@ -135,6 +139,14 @@ def _pod_part(options: argparse.Namespace) -> int:
         if options.command == "stage":
             return ExitCode.DONE if stage(runtime, part) else ExitCode.FINAL_USER
         collect(runtime, part)
+    return ExitCode.DONE
+
+
+def _await_file(path: Path) -> int:
+    from flowc_shim.components.task_container import await_file
+
+    with _ending_in_order():  # the first process of a container is not ended by signals otherwise
+        await_file(path)
     return ExitCode.DONE
 
 

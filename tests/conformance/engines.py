@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from flowc_shim.stores.api import StateStore
 
 PYTHON_PATH = "PYTHONPATH"
+IMAGES = "/i/"
+"""Where the stack routes components to that have an image of their own."""
 
 
 def compile_case(
@@ -73,6 +75,8 @@ def compile_case(
     stack_file = read(stack_text, str(HERE / "stack.yaml"), diagnostics)
     assert stack_file is not None
     stack = decode_stacks(stack_file, diagnostics, {})["default"]
+    if IMAGES in case.flow_text() and target_name == "step-functions":
+        compute = "ecs"  # which alone has a place for them
     stack = replace(stack, state_store=StoreSpec(store, stack.span), compute=compute)
     if compute == "ecs":
         stack = replace(stack, ecs=Ecs(stack.span, "flowc", ("subnet-1",)))
@@ -266,7 +270,9 @@ class StepFunctions:
         self._environ: dict[str, str] = {}
         self._jobs: dict[str, dict[str, Any]] = {}
         self._has_indices = False
-        self._engine = StepFunctionsEngine(self._function, job_command=self._job)
+        self._engine = StepFunctionsEngine(
+            self._function, job_command=self._job, task_definition=self._task
+        )
 
     def __enter__(self) -> StepFunctions:
         self._engine.__enter__()
@@ -291,6 +297,17 @@ class StepFunctions:
             environ = {**environ, "AWS_BATCH_JOB_NUM_NODES": str(nodes["NumNodes"])}
         assert command[0] == "flowc-shim", command
         return [sys.executable, "-m", "flowc_shim", *command[1:]], environ
+
+    def _task(self, name: str) -> dict[str, Any]:
+        """Return a task definition; the image in it is this machine with the suite's programs."""
+        from flowc_targets.step_functions.deploy.spelling import camel
+
+        task: dict[str, Any] = camel(self._jobs[name])
+        for container in task["containerDefinitions"]:
+            if container["name"] == "program":
+                installed = {"name": PYTHON_PATH, "value": str(HERE / "python")}
+                container["environment"].append(installed)
+        return task
 
     def _put_indices(self) -> None:
         """Put the list of indices where a Distributed Map reads it, as a deployment does."""
@@ -323,7 +340,7 @@ class StepFunctions:
         files = target.emit(compilation)
         definition = json.loads(files["state-machine.asl.json"])
         entries = json.loads(files["objects.json"])
-        self._jobs = {one["name"]: one["body"] for one in entries if "job-def" in one["kind"]}
+        self._jobs = {one["name"]: one["body"] for one in entries if "definition" in one["kind"]}
         _leave_clock_unscaled(definition, self._engine.time_scale)
         release = Release.of(compilation)
         for one in compilation.family:

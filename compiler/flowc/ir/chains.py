@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc.ir.model import Call, Program, Step
+from flowc.ir.own_images import CONTAINER
 
 if TYPE_CHECKING:
     from flowc.ir.placement import Placement
 
 
-def plain_chains(program: Program, placement: Placement, paths: list[str]) -> list[list[str]]:
-    """Return the plain chains among ``paths``; every other step is a group of its own."""
+def plain_chains(
+    program: Program, placement: Placement, paths: list[str], *, alone: bool = False
+) -> list[list[str]]:
+    """Return the plain chains among ``paths``; every other step is a group of its own.
+
+    ``alone``: so is a call of a class of type ``container``, which a process can make once.
+    """
     readers: dict[str, list[str]] = {path: [] for path in paths}
     for path in paths:
         for before in program.steps[path].reads:
@@ -24,7 +30,7 @@ def plain_chains(program: Program, placement: Placement, paths: list[str]) -> li
             continue
         group = [path]
         while (following := _link_after(program, placement, readers, group[-1])) is not None:
-            if not _same_class(placement, [*group, following]):
+            if not _same_class(placement, [*group, following], alone=alone):
                 break
             group.append(following)
         taken.update(group)
@@ -35,7 +41,9 @@ def plain_chains(program: Program, placement: Placement, paths: list[str]) -> li
             group = [path]
             taken.add(path)
             while (following := _link_after(program, placement, readers, group[-1])) is not None:
-                if following in taken or not _same_class(placement, [*group, following]):
+                if following in taken:
+                    break
+                if not _same_class(placement, [*group, following], alone=alone):
                     break
                 group.append(following)
                 taken.add(following)
@@ -69,12 +77,14 @@ def _link_before(
     return None
 
 
-def _same_class(placement: Placement, group: list[str]) -> bool:
+def _same_class(placement: Placement, group: list[str], *, alone: bool) -> bool:
     """Whether all steps are built-ins or of one and the same class, known before the run."""
     names = set()
     for path in group:
         call = placement.calls[path]
         if len(call.candidates) != 1 or call.candidates[0].conditions or call.hosts > 1:
+            return False
+        if alone and call.classes[0].type == CONTAINER and len(group) > 1:
             return False
         if call.classes[0].type != "builtin":
             names.add(call.classes[0].name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flowc.ir.chains import plain_chains
 from flowc.ir.graph import depths, in_order
 from flowc.ir.model import Call, Loop, Program, Step, While
+from flowc.ir.own_images import OwnImage, own_image
 from flowc_shim.contract.policies import DEFAULT_RETRY, Budget, Retry
 from flowc_shim.contract.scopes import in_finally, is_outermost
 from flowc_shim.language import values as v
@@ -44,7 +45,8 @@ class Unit:
     ``needs``/``profile``: resources of its own container, None for a waiting one. ``locations``:
     how many of it run at once, if more than one. ``inner``: the steps of a pass in order, if this
     one unit runs all passes of a ``while``. ``starts_runs``: it starts a run of a detached flow,
-    and does nothing else.
+    and does nothing else. ``own_image``: what the component of its call runs in, if not in the
+    unit's own image.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Unit:
     classes: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
     starts_runs: bool = False
+    own_image: OwnImage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +153,16 @@ def close_id(loop: str) -> str:
 
 
 def build_layout(
-    program: Program, placement: Placement, granularity: str, pass_seconds: float | None = None
+    program: Program,
+    placement: Placement,
+    granularity: str,
+    pass_seconds: float | None = None,
+    container_calls: int | None = None,
 ) -> Layout:
     """Group the steps of ``program`` into units; steps that nothing needs get none.
 
     ``pass_seconds``: what a pass may take at most if one process runs all passes of a ``while``.
+    ``container_calls``: how many calls of ``container`` classes a process can make, 1 or any.
     """
     units: dict[str, Unit] = {}
     scopes: dict[str, tuple[str, ...]] = {}
@@ -167,7 +175,7 @@ def build_layout(
             continue
         needed = [path for path in paths if program.steps[path].guard != ()]
         groups = (
-            plain_chains(program, placement, needed)
+            plain_chains(program, placement, needed, alone=container_calls is not None)
             if granularity == AUTO
             else [[p] for p in needed]
         )
@@ -343,6 +351,7 @@ def _call_unit(
         locations=calls[0].locations if calls[0].hosts > 1 else None,
         classes=tuple(dict.fromkeys(cls.name for call in calls for cls in call.classes)),
         starts_runs=any(call.starts_runs for call in calls),
+        own_image=own_image(calls[0]),
     )
 
 

@@ -89,6 +89,15 @@ class ComponentClient(Protocol):
 
 
 @runtime_checkable
+class OneCall(Protocol):
+    """A client that can be called once: another attempt has to be another process's."""
+
+    @property
+    def used_up(self) -> bool:
+        """Whether it was called."""
+
+
+@runtime_checkable
 class Server(Protocol):
     """A client that starts something before it is called: a service of a deployment."""
 

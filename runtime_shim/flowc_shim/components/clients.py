@@ -90,6 +90,10 @@ def _open_container(name: str, config: Config, working_directory: str) -> Compon
 
     if PODS in os.environ:
         return PodClient(name, config, json.loads(os.environ[PODS]))
+    from flowc_shim.components.task_container import TaskContainerClient, is_in_task
+
+    if is_in_task(os.environ):
+        return TaskContainerClient(name, os.environ)
     from flowc_shim.components.container import ContainerClient
 
     return ContainerClient(name, config, working_directory)

@@ -1,13 +1,15 @@
 """The contract of commands and containers: files in, files out, an exit code.
 
 The input is a JSON file at ``$FLOWC_INPUT``, the output one at ``$FLOWC_OUTPUT``; files travel in
-``$FLOWC_FILES_IN`` and ``$FLOWC_FILES_OUT``. Exit code 0, or the step failed. A program that runs
-in several places finds all of them in ``$FLOWC_HOSTS``, and which of them it is, from 0, in
-``$FLOWC_LOCATION``; the first one's output is the step's.
+``$FLOWC_FILES_IN`` and ``$FLOWC_FILES_OUT``. Exit code 0, or the step failed. Which call this is
+stands in the JSON file at ``$FLOWC_CALL``, and in variables where those can be set per call. A
+program that runs in several places finds all of them in ``$FLOWC_HOSTS``, and which of them it is,
+from 0, in ``$FLOWC_LOCATION``; the first one's output is the step's.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.components.children import quote_last, signal_name
@@ -55,6 +57,7 @@ class WorkFolder(OutputFolder):
         except (ValueError, TypeError) as error:
             raise final_error("INVALID_INPUT", f"the input is not JSON: {error}") from error
         (self.path / "input.json").write_bytes(encoded)
+        (self.path / "call.json").write_text(json.dumps(_which(call)), encoding="utf-8")
 
     def __enter__(self) -> WorkFolder:
         return self
@@ -72,6 +75,7 @@ def contract_paths(folder: str) -> dict[str, str]:
     return {
         "FLOWC_INPUT": f"{folder}/input.json",
         "FLOWC_OUTPUT": f"{folder}/output.json",
+        "FLOWC_CALL": f"{folder}/call.json",
         "FLOWC_FILES_IN": f"{folder}/files-in",
         "FLOWC_FILES_OUT": f"{folder}/files-out",
     }
@@ -83,6 +87,14 @@ def contract_words(call: Call) -> dict[str, str]:
         "FLOWC_STEP": call.step_id,
         "FLOWC_ATTEMPT": str(call.attempt),
         "FLOWC_IDEMPOTENCY_KEY": call.idempotency_key,
+    }
+
+
+def _which(call: Call) -> dict[str, Json]:
+    return {
+        "step": call.step_id,
+        "attempt": call.attempt,
+        "idempotency_key": call.idempotency_key,
     }
 
 

@@ -6,7 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.components.api import Server
+from flowc_shim.components.api import OneCall, Server
 from flowc_shim.components.clients import open_client
 from flowc_shim.components.code_version import code_version
 from flowc_shim.contract.errors import final_error
@@ -68,6 +68,12 @@ class ClientPool:
             if isinstance(client, Server):
                 client.bring_up(cancelled)
         return self.client(name)
+
+    def used_up(self, name: str) -> bool:
+        """Whether class ``name`` cannot be called again by this process."""
+        with self._lock:
+            client = self._open.get(name)
+        return isinstance(client, OneCall) and client.used_up
 
     def take_down(self, deployment: str) -> None:
         """Close the clients of a deployment's services; a call brings them up again."""

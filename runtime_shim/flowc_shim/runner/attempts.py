@@ -50,7 +50,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Another attempt is due after ``wait`` seconds, longer than this process waits itself."""
+    """Another attempt is due after ``wait`` seconds, and not in this process: it does not wait so
+    long, or cannot call the component again."""
 
     error: ErrorInfo
     wait: float
@@ -88,12 +89,16 @@ def attempt_call(
         if given_up is not None:
             return given_up
         wait = _wait(call.retry, used, error)
-        if wait > runtime.hold_waits:
+        if wait > runtime.hold_waits or _called_once(runtime, call):
             return Later(error, wait)
         if runtime.cancelled.wait(wait):
             return Failure(_stopped(number))
         if runtime.journal.record(indices, step.path) is not None:
             return Failure(error)  # settled meanwhile: whoever commits this adopts what is decided
+
+
+def _called_once(runtime: Runtime, call: PlanCall) -> bool:
+    return any(runtime.clients.used_up(one.component_class) for one in call.candidates)
 
 
 def due_later(runtime: Runtime, step: PlanStep, indices: Indices) -> Later | None:

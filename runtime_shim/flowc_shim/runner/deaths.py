@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from flowc_shim.components.ecs_task import UNIT_CONTAINER
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo
 from flowc_shim.contract.verdict import ExitCode
 from flowc_shim.runner.attempts import DIED
@@ -79,9 +80,10 @@ def read_death(cause: str) -> Death:
 
 
 def _task_death(task: dict[str, Any]) -> Death:
-    """Return what an ECS task says of its end; of several containers, what the first one says."""
+    """Return what an ECS task says of its end; of its containers, what the shim's says."""
     containers = [_lower(one) for one in task.get("containers") or () if isinstance(one, dict)]
-    container = containers[0] if containers else {}
+    own = [one for one in containers if one.get("name") == UNIT_CONTAINER]
+    container = next(iter(own or containers), {})
     code = container.get("exitcode")
     said = [task.get("stoppedreason"), container.get("reason")]
     said.append(None if code is None else f"exit code {code}")

@@ -1,4 +1,4 @@
-"""Component classes that no engine's containers can serve yet, refused at their lines."""
+"""Component classes that no engine's containers can serve, refused at their lines."""
 
 from __future__ import annotations
 
@@ -13,25 +13,15 @@ if TYPE_CHECKING:
     from flowc.target import Compilation
 
 
-def check_classes(
-    compilation: Compilation,
-    diagnostics: Diagnostics,
-    *,
-    units: str,
-    one: str,
-    containers: bool = False,
-) -> None:
+def check_classes(compilation: Compilation, diagnostics: Diagnostics, *, one: str) -> None:
     """Report each class that the flow uses and the target cannot serve.
 
-    Those that flowc deploys are the target's own matter.
-    ``units``: what runs units there, in the plural (``pods``); ``one``: in the singular.
-    ``containers``: programs with images of their own run there.
+    Those that flowc deploys, and those with images of their own, are the target's own matter.
+    ``one``: what runs a unit there (``pod``).
     """
     has_endpoint = compilation.placement.stack.blob_api is not None
     for cls, step in used_classes(compilation):
-        if cls.type == "container" and containers:
-            continue
-        _check_class(cls, step, diagnostics, units, one, has_endpoint)
+        _check_class(cls, step, diagnostics, one, has_endpoint)
 
 
 def used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Span]]:
@@ -49,23 +39,10 @@ def used_classes(compilation: Compilation) -> Iterator[tuple[ComponentClass, Spa
 
 
 def _check_class(
-    cls: ComponentClass,
-    step: Span,
-    diagnostics: Diagnostics,
-    units: str,
-    one: str,
-    has_endpoint: bool,
+    cls: ComponentClass, step: Span, diagnostics: Diagnostics, one: str, has_endpoint: bool
 ) -> None:
     secondary = [(step, "used by this step")]
-    if cls.type == "container":
-        diagnostics.report(
-            codes.UNSUPPORTED,
-            f"class `{cls.name}` is of type `container`, which {units} do not run yet",
-            cls.span,
-            secondary=secondary,
-            hint="put the program into the unit's image (`unit_image`) and use type `command`",
-        )
-    elif cls.type == "stepflow" and "url" not in cls.config and cls.deploy is None:
+    if cls.type == "stepflow" and "url" not in cls.config and cls.deploy is None:
         diagnostics.report(
             codes.UNSUPPORTED,
             f"the server of class `{cls.name}` is started by `command`, "

@@ -29,7 +29,7 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     """Report everything at once; sizes only of what could be built otherwise."""
     before = len(diagnostics.found)
     _check_stack(compilation, diagnostics)
-    check_classes(compilation, diagnostics, units="pods", one="pod", containers=True)
+    check_classes(compilation, diagnostics, one="pod")
     check_deployed(compilation, diagnostics)
     check_programs(compilation, diagnostics)
     _check_places(compilation, diagnostics)

@@ -11,11 +11,16 @@ from flowc_targets._shared.check_classes import check_classes
 from flowc_targets._shared.check_store import check_shared_store
 from flowc_targets._shared.note_locality import note_locality
 from flowc_targets._shared.secrets import check_secrets
+from flowc_targets.step_functions.check_own_images import (
+    check_compute,
+    check_own_images,
+    chosen_at,
+)
 from flowc_targets.step_functions.check_sizes import check_sizes
 from flowc_targets.step_functions.check_together import check_together
 from flowc_targets.step_functions.classes.check import check_deployed
 from flowc_targets.step_functions.compute import BATCH, ECS, TIME, Compute, beyond_lambda
-from flowc_targets.step_functions.fargate import beyond_fargate, rounded_up
+from flowc_targets.step_functions.fargate import beside_shim, beyond_fargate, rounded_up
 from flowc_targets.step_functions.notes import note_waits
 
 if TYPE_CHECKING:
@@ -33,10 +38,12 @@ def check(compilation: Compilation, diagnostics: Diagnostics) -> None:
     """Report everything at once; sizes only of what could be built otherwise."""
     before = _errors(diagnostics)
     _check_store(compilation, diagnostics)
-    check_classes(compilation, diagnostics, units="functions and jobs", one="function")
+    units = "functions and jobs"
+    check_classes(compilation, diagnostics, one="function")
+    check_own_images(compilation, diagnostics)
     check_deployed(compilation, diagnostics, _SECRET_NAME)
     check_secrets(compilation, diagnostics, _SECRET_NAME, _NAMES_ON_AWS, "a secret on AWS")
-    check_artifacts(compilation, diagnostics, "functions and jobs")
+    check_artifacts(compilation, diagnostics, units)
     compute = Compute.of(compilation)
     for unit in compilation.layout.units.values():
         _check_unit(unit, compute, diagnostics)
@@ -66,12 +73,13 @@ def _check_store(compilation: Compilation, diagnostics: Diagnostics) -> None:
 
 def _check_unit(unit: Unit, compute: Compute, diagnostics: Diagnostics) -> None:
     kind = compute.kind(unit)
+    check_compute(unit, compute, diagnostics)
     if kind == ECS:
         _check_task(unit, compute, diagnostics)
     elif kind == BATCH:
         _check_job(unit, diagnostics)
         check_together(unit, diagnostics)
-    elif unit.kind == "steps":
+    elif unit.kind == "steps" and unit.own_image is None:
         _check_function(unit, diagnostics)
 
 
@@ -87,24 +95,28 @@ def _check_job(unit: Unit, diagnostics: Diagnostics) -> None:
 
 
 def _check_task(unit: Unit, compute: Compute, diagnostics: Diagnostics) -> None:
-    said = unit.profile.span if unit.profile and unit.profile.compute else compute.stack.span
+    own = unit.own_image
     if compute.stack.ecs is None:
+        what, said = f"`compute: ecs` of unit `{unit.id}`", chosen_at(unit, compute)
+        if own is not None:
+            what, said = f"unit `{unit.id}`, which runs in an image of its own,", own.span
         diagnostics.report(
             codes.UNSUPPORTED,
-            f"`compute: ecs` of unit `{unit.id}` needs a network, and the stack names none",
+            f"{what} needs a network, and the stack names none",
             unit.span,
             secondary=[(said, "chosen here")],
             hint="add `ecs: {cluster, subnets: [subnet-…]}` to the stack",
         )
-    beyond = beyond_fargate(unit.needs)
+    needs = unit.needs if own is None else beside_shim(unit.needs)
+    beyond = beyond_fargate(needs)
+    hint = "give its profile `compute: batch`"
+    if own is not None:
+        hint = "lower it, or put the program into the unit's image, as type `command`, for Batch"
     for key, what in beyond.items():
         diagnostics.report(
-            codes.UNSUPPORTED,
-            f"step `{unit.id}` asks for {what}",
-            _where(unit, key),
-            hint="give its profile `compute: batch`",
+            codes.UNSUPPORTED, f"step `{unit.id}` asks for {what}", _where(unit, key), hint=hint
         )
-    more = "" if beyond else rounded_up(unit.needs)
+    more = "" if beyond else rounded_up(needs)
     if more:
         diagnostics.report(
             codes.ROUNDED_UP, f"step `{unit.id}` gets {more}: Fargate has fixed sizes", unit.span

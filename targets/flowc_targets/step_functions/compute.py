@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowc.source.model import Needs
 from flowc_shim.aws_secrets import AWS_SECRETS
@@ -21,7 +21,13 @@ from flowc_shim.contract.scopes import is_outermost
 from flowc_targets._shared.names import object_name
 from flowc_targets._shared.secrets import secret_environment
 from flowc_targets.step_functions.classes.network import of_functions
-from flowc_targets.step_functions.fargate import DISK_GIB, Size, beyond_fargate, fargate_size
+from flowc_targets.step_functions.fargate import (
+    DISK_GIB,
+    Size,
+    beside_shim,
+    beyond_fargate,
+    fargate_size,
+)
 from flowc_targets.step_functions.limits import (
     LAMBDA_DISK_MB,
     LAMBDA_MB_PER_CPU,
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.ir.layout import Unit
+    from flowc.ir.own_images import OwnImage
     from flowc.source.stack_model import Stack
     from flowc.target import Compilation
 
@@ -102,11 +109,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An ECS task definition (``base``: its family without version)."""
+    """An ECS task definition (``base``: its family without version).
+
+    ``own_image``: what has a container of its own in it, beside the shim's.
+    """
 
     base: str
     name: str
     size: Size
+    own_image: OwnImage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +138,8 @@ class Compute:
         stack = compilation.placement.stack
         image, environment = _image(stack), _environment(compilation)
         network = of_functions(compilation)
-        more = [] if network is None else [network]
+        more: list[Any] = [] if network is None else [network]
+        more += _own_images(compilation)
         inside = json.dumps([HANDLER, LAMBDA_SECONDS, image, environment, *more])
         version = hashlib.sha256(inside.encode()).hexdigest()
         base = object_name(compilation.name, BASE_LENGTH)
@@ -145,14 +157,16 @@ class Compute:
         """Return what ``unit`` runs on: ``lambda``, ``batch`` or ``ecs``.
 
         Where nothing says so, Lambda if the unit fits; else ECS, if the stack says where tasks run
-        and Fargate has what the unit asks for; else Batch.
+        and Fargate has what the unit asks for; else Batch. An image of its own needs ECS.
         """
         said = self.said(unit)
         if said is not None:
             return said
+        queued = unit.profile is not None and unit.profile.queue is not None
+        if unit.own_image is not None:
+            return BATCH if queued else ECS
         if not beyond_lambda(unit):
             return LAMBDA
-        queued = unit.profile is not None and unit.profile.queue is not None
         fits = self.stack.ecs is not None and not queued and not beyond_fargate(unit.needs)
         return ECS if fits else BATCH
 
@@ -181,12 +195,19 @@ class Compute:
         return Function(name, memory, disk)
 
     def task(self, unit: Unit) -> Task:
-        """Return the task definition of an ECS unit; units of equal size share one."""
-        size = fargate_size(unit.needs)
+        """Return the task definition of an ECS unit; units of equal size share one.
+
+        Those with an image of their own do if they call the same component.
+        """
+        own = unit.own_image
+        size = fargate_size(unit.needs if own is None else beside_shim(unit.needs))
         name = f"{self.base}-t{size.cpu}-m{size.memory}"
         if size.disk != DISK_GIB:
             name += f"-d{size.disk}"
-        return Task(name, f"{name}-{self.alias}", size)
+        if own is not None:
+            called = json.dumps([own.component_class, own.component])
+            name += f"-c{hashlib.sha256(called.encode()).hexdigest()[:8]}"
+        return Task(name, f"{name}-{self.alias}", size, own)
 
     def job(self, unit: Unit) -> Job:
         """Return the job definition of a Batch unit; units of equal size and queue share one."""
@@ -212,6 +233,16 @@ class Compute:
             nodes=nodes,
             scoped=scoped,
         )
+
+
+def _own_images(compilation: Compilation) -> list[str]:
+    """Return what is in the containers that units have beside the shim's: part of the version."""
+    stack, found = compilation.placement.stack, set()
+    for unit in (unit for one in compilation.family for unit in one.layout.units.values()):
+        if (own := unit.own_image) is not None:
+            inside = [image_in(stack, own.image), own.command, own.args, dict(own.env)]
+            found.add(json.dumps([own.component_class, own.component, *inside]))
+    return sorted(found)
 
 
 def _image(stack: Stack) -> str:

@@ -21,7 +21,9 @@ def container_task(compute: Compute, unit: Unit, scope: str) -> dict[str, Any]:
     ecs = compute.stack.ecs
     if ecs is not None and compute.kind(unit) == ECS:
         spot = unit.profile is not None and unit.profile.preemptible
-        return ecs_task(compute.task(unit), ecs, command(unit.id, scope), seconds, spot=spot)
+        step = unit.id[len(scope) + 1 :] if scope else unit.id
+        line = command(unit.id, scope)
+        return ecs_task(compute.task(unit), ecs, step, line, seconds, spot=spot)
     name = _job_name(compute.base, unit.id)
     return batch_task(compute.job(unit), name, unit.id, scope, seconds)
 

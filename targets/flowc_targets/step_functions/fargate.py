@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-servic
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ MOST_DISK_GIB = 200
 MOST_CPU = max(PAIRS) / 1024
 MOST_MEMORY_MB = max(max(sizes) for sizes in PAIRS.values())
 _MB = 1024 * 1024
+SHIM_MB = 256
+"""MiB of memory of a task that the shim and the gate take, where a program has a container of its
+own; its cpu they leave alone, since they wait while it runs."""
+
 _DEFAULT = (256, 1 * _GB)
 """A task whose unit asks for nothing: it waits for a component server, and starts Python."""
 
@@ -42,6 +46,13 @@ class Size:
     cpu: int
     memory: int
     disk: int = DISK_GIB
+
+
+def beside_shim(needs: Needs | None) -> Needs | None:
+    """Return what a task needs of which one container alone is to have ``needs``."""
+    if needs is None or needs.memory is None:
+        return needs
+    return replace(needs, memory=needs.memory + SHIM_MB * _MB)
 
 
 def fargate_size(needs: Needs | None) -> Size:

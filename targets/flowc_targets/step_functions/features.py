@@ -34,7 +34,10 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "mock": NATIVE,
     "python": lowered("in the function's or job's own image"),
     "command": lowered("in the function's or job's own image"),
-    "container": refused("an image per component is not built yet"),
+    "container": lowered(
+        "another container of the unit's ECS task, which the shim lets begin; a task per attempt; "
+        "not for steps of `finally` or of flows given as data"
+    ),
     "stepflow-url": NATIVE,
     "stepflow-command": refused("a server has to run somewhere: give its `url`"),
     "stepflow-deploy": lowered(

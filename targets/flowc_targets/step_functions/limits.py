@@ -61,6 +61,10 @@ LAMBDA_MB_PER_CPU = 1_769
 
 LAMBDA_DISK_MB = 10_240
 
+CONTAINER_CALLS = 1
+"""Calls of a class of type ``container`` that a process can make: ECS starts no container of a task
+twice."""
+
 RUN_GRACE_SECONDS = 60
 """After a run's ``timeout`` until the machine ends what runs: by then the shims have, in order."""
 
@@ -71,6 +75,7 @@ LIMITS: Mapping[str, int] = {
     "history_events": HISTORY_EVENTS,
     "lambda_seconds": LAMBDA_TIME_BOUND,
     "pass_seconds": PASS_SECONDS,
+    "container_calls": CONTAINER_CALLS,
     "lambda_memory_mb": LAMBDA_MEMORY_MB,
     "lambda_disk_mb": LAMBDA_DISK_MB,
 }

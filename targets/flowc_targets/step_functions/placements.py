@@ -24,7 +24,8 @@ def _place(unit: Unit, compute: Compute) -> str:
     if compute.kind(unit) == ECS:
         size = compute.task(unit).size
         spot = " (Spot)" if unit.profile is not None and unit.profile.preemptible else ""
-        return f"ECS on Fargate{spot}, {size.cpu / 1024:g} vCPU, {size.memory} MiB"
+        own = "" if unit.own_image is None else f", beside {unit.own_image.image}"
+        return f"ECS on Fargate{spot}, {size.cpu / 1024:g} vCPU, {size.memory} MiB{own}"
     if compute.kind(unit) != BATCH:
         function = compute.function(unit)
         return f"Lambda function {function.name}, {function.memory} MB"
@@ -41,6 +42,8 @@ def _reason(unit: Unit, compute: Compute) -> str:
         return f"profile `{unit.profile.name}` says `compute: {unit.profile.compute}`"
     if compute.stack.compute is not None:
         return f"the stack says `compute: {compute.stack.compute}`"
+    if unit.own_image is not None:
+        return "its component has an image of its own"
     beyond = beyond_lambda(unit)
     if compute.kind(unit) == LAMBDA:
         return "it asks for nothing that a function does not have"

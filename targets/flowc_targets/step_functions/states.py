@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from flowc_shim.components.ecs_task import PROGRAM_CONTAINER, UNIT_CONTAINER
 from flowc_shim.contract.scopes import is_outermost
 from flowc_targets.step_functions.classes import network
 from flowc_targets.step_functions.limits import TASK_SECONDS
@@ -70,9 +71,6 @@ STARTING = {
 }
 """A task that was not started, for want of capacity say
 (https://repost.aws/knowledge-center/ecs-fargate-runtask-capacity)."""
-
-UNIT_CONTAINER = "unit"
-"""The container of a task that runs the shim."""
 
 HELPER_RETRY = {
     "ErrorEquals": ["States.ALL"],
@@ -174,18 +172,26 @@ def batch_task(job: Job, name: str, unit: str, scope: str, seconds: float | None
 
 
 def ecs_task(
-    task: Task, ecs: Ecs, line: str, seconds: float | None, *, spot: bool = False
+    task: Task, ecs: Ecs, step: str, line: str, seconds: float | None, *, spot: bool = False
 ) -> State:
-    """Return a task that runs an ECS task on Fargate to its end; ``line``: see :func:`command`."""
+    """Return a task that runs an ECS task on Fargate to its end.
+
+    ``line``: see :func:`command`. ``step``: the id of the step, for its program.
+    """
     launched: State = {"LaunchType": "FARGATE"}
     if spot:
         chosen = {"CapacityProvider": "FARGATE_SPOT", "Weight": 1}
         launched = {"CapacityProviderStrategy": [chosen]}
-    override = {
-        "Name": UNIT_CONTAINER,
-        "Command.$": line,
-        "Environment": [{"Name": "FLOWC_RUN_NAME", "Value.$": f"{RUN}.name"}],
-    }
+    overrides: list[State] = [
+        {
+            "Name": UNIT_CONTAINER,
+            "Command.$": line,
+            "Environment": [{"Name": "FLOWC_RUN_NAME", "Value.$": f"{RUN}.name"}],
+        }
+    ]
+    if task.own_image is not None:
+        which = [{"Name": "FLOWC_STEP", "Value": step}]
+        overrides.append({"Name": PROGRAM_CONTAINER, "Environment": which})
     state: State = {
         "Type": "Task",
         "Resource": "arn:aws:states:::ecs:runTask.sync",
@@ -194,7 +200,7 @@ def ecs_task(
             "TaskDefinition.$": f"States.Format('{task.base}-{{}}', {RUN}.version)",
             **launched,
             "NetworkConfiguration": network.of_tasks(ecs),
-            "Overrides": {"ContainerOverrides": [override]},
+            "Overrides": {"ContainerOverrides": overrides},
         },
         "ResultPath": None,
         "Retry": [STARTING],

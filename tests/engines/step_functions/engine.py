@@ -15,6 +15,9 @@ takes longer than `function_timeout` is `Sandbox.Timedout`.
 *Batch.* A job runs containerOverrides' command and environment as a process; its exit code decides.
 With `job_command` the process can be another (a job definition may hold the command).
 
+*ECS.* A task is a process too, unless `task_definition` gives a definition of several containers;
+then each is one, and the definition is obeyed (ecs_containers.py).
+
 *Children's AWS.* They get an endpoint with moto's S3, Step Functions and so on, whose state this
 process shares: `engine.client("s3")`. Nothing of the caller's AWS environment reaches them.
 
@@ -47,7 +50,7 @@ from tests.engines.step_functions.services import Batch, Command, Lambda, Servic
 from werkzeug.serving import make_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -122,6 +125,7 @@ class StepFunctionsEngine:
         command: Callable[[str, Any], Command] = _no_functions,
         *,
         job_command: Callable[[str, dict[str, Any]], Command] = _overrides,
+        task_definition: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
         time_scale: float = 0.01,
         function_timeout: float | None = None,
         concurrency: int = 8,
@@ -129,6 +133,7 @@ class StepFunctionsEngine:
     ) -> None:
         self._command = command
         self._job_command = job_command
+        self._task_definition = task_definition
         self.time_scale = time_scale
         self._function_timeout = function_timeout
         self._concurrency = concurrency
@@ -145,7 +150,7 @@ class StepFunctionsEngine:
             self.processes = Processes(self._concurrency, kept | self.child_environment())
             functions = Lambda(self.processes, self._command, self._function_timeout)
             self.batch = Batch(self.processes, self._job_command)
-            self.ecs = Ecs(self.processes, self._job_command)
+            self.ecs = Ecs(self.processes, self._job_command, self._task_definition)
             self._services = Services(functions, self.batch, self.ecs)
             stack.callback(self._services.close)
             stack.callback(self.processes.close)
@@ -219,7 +224,7 @@ class StepFunctionsEngine:
                 report = self._result(execution, found).report()
                 raise EngineTimeoutError(f"still running after {timeout} s\n{report}")
             time.sleep(0.01)
-        errors = self._services.errors + self.batch.errors
+        errors = self._services.errors + self.batch.errors + self.ecs.errors
         if errors:
             raise RuntimeError("the harness failed:\n" + "\n".join(errors))
         return result

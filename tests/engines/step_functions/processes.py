@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ class Process:
     """One invocation or job: what was asked for, and what became of it."""
 
     kind: str
-    """"lambda", "batch" or "ecs"."""
+    """"lambda", "batch", "ecs" for what runs a unit, "ecs:gate" or the like beside it."""
     name: str
     """The function's, or the job's."""
     request: Any
@@ -37,9 +38,20 @@ class Process:
 
     def kill(self) -> None:
         """End the process and its children as a lost machine would: SIGKILL, nothing else."""
+        self._signal(signal.SIGKILL)
+
+    def end(self, seconds: float) -> None:
+        """End it as an engine that stops a container does: SIGTERM, and SIGKILL after a while."""
+        self._signal(signal.SIGTERM)
+        until = time.monotonic() + seconds
+        while self.running and time.monotonic() < until:
+            time.sleep(0.01)
+        self.kill()
+
+    def _signal(self, number: int) -> None:
         if self.popen is not None and self.exit_code is None:
             try:
-                os.killpg(self.popen.pid, signal.SIGKILL)
+                os.killpg(self.popen.pid, number)
             except ProcessLookupError:
                 return
 
@@ -66,9 +78,15 @@ class Processes:
         *,
         stdin: str = "",
         timeout: float | None = None,
+        beside: bool = False,
+        bare: bool = False,
     ) -> None:
-        """Run to the end, filling in the process; a timeout kills it."""
-        with self._slots:
+        """Run to the end, filling in the process; a timeout kills it.
+
+        ``beside``: it is part of something that runs already. ``bare``: nothing of this process's
+        environment is in its own.
+        """
+        with nullcontext() if beside else self._slots:
             with self._lock:
                 if self._closed:
                     raise RuntimeError("the engine is closed")
@@ -76,7 +94,7 @@ class Processes:
                 process.started = time.monotonic()
                 process.popen = subprocess.Popen(
                     argv,
-                    env={**self._environment, **environment},
+                    env={**({} if bare else self._environment), **environment},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,

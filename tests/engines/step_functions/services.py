@@ -240,6 +240,9 @@ class Services:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def do_GET(self) -> None:
+                self.reply(200, {}, ecs.metadata(self.path))
+
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length) or b"null")
@@ -260,6 +263,9 @@ class Services:
                     services.errors.append(traceback.format_exc())
                     status, headers = 500, {"x-amzn-ErrorType": "ServiceException"}
                     answer = {"message": "the harness failed"}
+                self.reply(status, headers, answer)
+
+            def reply(self, status: int, headers: dict[str, str], answer: Any) -> None:
                 text = json.dumps(answer).encode()
                 try:
                     self.send_response(status)
@@ -278,7 +284,7 @@ class Services:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.endpoint = ecs.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True
         )

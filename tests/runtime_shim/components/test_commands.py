@@ -76,6 +76,7 @@ def test_what_a_program_is_told(commands, tmp_path, monkeypatch):
     assert commands("/contract", attempt=2) == {
         "names": [
             "FLOWC_ATTEMPT",
+            "FLOWC_CALL",
             "FLOWC_FILES_IN",
             "FLOWC_FILES_OUT",
             "FLOWC_IDEMPOTENCY_KEY",

@@ -45,6 +45,26 @@ def test_budgets(
     assert [call.attempt for call in world.components.calls] == list(range(1, calls + 1))
 
 
+def test_what_can_be_called_once_is_tried_again_by_another_process() -> None:
+    world = _world([fails(), fails("platform"), 1], retry=retry(user=1, platform=1))
+    world.components.one_call = True
+    for status in ("user", "platform"):
+        verdict = world.run("a")
+        assert (verdict.status.value, verdict.error_class) == ("retry", status)
+        assert len(world.components.calls) == 1, "no second call in a process"
+        world.components.calls.clear()
+    assert world.run("a").status.value == "done"
+    assert _attempts(world) == [(1, "BAD"), (2, "BAD"), (3, None)]
+
+
+def test_the_last_failure_of_what_can_be_called_once_is_final() -> None:
+    world = _world([fails(), fails()], retry=retry(user=1))
+    world.components.one_call = True
+    world.run("a")
+    world.components.calls.clear()
+    assert (world.run("a").status.value, world.outcome("a")) == ("final", "failed")
+
+
 def test_all_attempts_have_one_idempotency_key() -> None:
     world = _world([fails(), 1], retry=retry(user=1))
     world.run("a")

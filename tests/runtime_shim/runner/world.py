@@ -76,12 +76,13 @@ def fails(kind: str = "user", code: str = "BAD") -> FlowError:
 class Components:
     """Pool and client in one: a step does what ``does`` says under its id, else echoes its input.
 
-    A list is one behaviour per call, of which the last stays.
+    A list is one behaviour per call, of which the last stays. ``one_call``: a process can make one.
     """
 
     does: dict[str, Any] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     code: str = ""
+    one_call: bool = False
 
     def bring_up(self, name: str, cancelled: threading.Event) -> Components:
         return self
@@ -94,6 +95,10 @@ class Components:
         if isinstance(done, BaseException):
             raise done
         return done(call, host) if callable(done) else done
+
+    def used_up(self, name: str) -> bool:
+        """Whether this was called, and that was all that it could be."""
+        return self.one_call and bool(self.calls)
 
     def code_version(self, name: str, component: str) -> str:
         """What a test says that the code is."""

@@ -98,7 +98,9 @@ class Aws:
     """The engine, whose functions and jobs have the environment that was deployed."""
 
     def __init__(self, **options: Any) -> None:
-        self.engine = StepFunctionsEngine(self._function, job_command=self._job, **options)
+        self.engine = StepFunctionsEngine(
+            self._function, job_command=self._job, task_definition=self._task, **options
+        )
         self._written: set[int] = set()
 
     def __enter__(self) -> Aws:
@@ -125,6 +127,10 @@ class Aws:
         assert command[0] == "flowc-shim"
         words = [sys.executable, "-m", "flowc_shim", *command[1:]]
         return words, self._with_components(environment)
+
+    def _task(self, name: str) -> Any:
+        got = self.client("ecs").describe_task_definition(taskDefinition=name)
+        return got["taskDefinition"]
 
     def _variables(self, name: str) -> Any:
         """Return the environment of a job definition, or of a task definition of that name."""

@@ -63,7 +63,6 @@ def test_a_secret_of_the_store() -> None:
 @pytest.mark.parametrize(
     ("plugin", "code"),
     [
-        ("{type: container, components: {/f: {image: a, command: [b]}}}", "FC501"),
         ("{type: stepflow, command: server}", "FC501"),
         ("{type: command, components: {/f: {command: [b], env: {KEY: {secret: '?'}}}}}", "FC502"),
     ],

@@ -36,6 +36,13 @@ def test_exit_codes(code: int, orderly: bool, contract: bool) -> None:
     assert death.error(1).final == contract
 
 
+def test_of_several_containers_the_shims_says_how_it_ended() -> None:
+    containers = [{"Name": "program", "ExitCode": 7}, {"Name": "unit", "ExitCode": 101}]
+    task = {"TaskArn": "t", "StoppedReason": "Essential container", "Containers": containers}
+    death = read_death(f"States.TaskFailed: {json.dumps(task)}")
+    assert (death.job, death.exit_code, death.is_orderly) == ("t", 101, True)
+
+
 def test_a_host_that_is_gone_has_no_exit_code() -> None:
     job = {"JobId": "8", "StatusReason": "Host EC2 (instance i-1) terminated."}
     death = read_death(f"States.TaskFailed: {json.dumps(job)}")

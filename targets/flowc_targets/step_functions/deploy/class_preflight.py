@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.deploy.provider import Problem
 from flowc_shim.aws_secrets import SSM
+from flowc_shim.components.ecs_task import PROGRAM_CONTAINER
 from flowc_targets.step_functions.classes.servers import CONTAINER
 from flowc_targets.step_functions.deploy import objects as kinds
 from flowc_targets.step_functions.deploy.class_objects import DISCOVERY, ECS_SERVICE
@@ -85,12 +86,17 @@ def _target_groups(cloud: Cloud, services: list[tuple[str, Any]]) -> Iterator[Pr
             )
 
 
-def images_of_servers(desired: Sequence[Desired]) -> set[str]:
-    """Return the images of all servers."""
-    return {str(container["Image"]) for one in desired for container in _containers(one)}
+def images_in_tasks(desired: Sequence[Desired]) -> set[str]:
+    """Return the images of all servers, and of programs that have one of their own."""
+    return {
+        str(container["Image"])
+        for one in desired
+        for container in _containers(one)
+        if container["Name"] in (CONTAINER, PROGRAM_CONTAINER)
+    }
 
 
-def secrets_of_servers(one: Desired) -> Iterator[str]:
+def secrets_in_tasks(one: Desired) -> Iterator[str]:
     """Yield the secrets that a task definition names, as stacks write them."""
     for container in _containers(one):
         for secret in container.get("Secrets", ()):
@@ -103,6 +109,4 @@ def secrets_of_servers(one: Desired) -> Iterator[str]:
 
 def _containers(one: Desired) -> list[Any]:
     body: Any = one.body
-    if one.ref.kind != kinds.TASK_DEFINITION:
-        return []
-    return [each for each in body["ContainerDefinitions"] if each["Name"] == CONTAINER]
+    return body["ContainerDefinitions"] if one.ref.kind == kinds.TASK_DEFINITION else []

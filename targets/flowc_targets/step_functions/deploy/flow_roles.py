@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from flowc_shim.aws_secrets import SSM
+from flowc_shim.contract.secrets import named_secret
 from flowc_shim.runner.keys import deployment_prefix
 from flowc_targets._shared.check_artifacts import artifact_url, moves_files, named_files
 from flowc_targets.step_functions.compute import deployment_of
@@ -237,8 +238,17 @@ def written_folders(needs: Needs) -> list[str]:
 
 
 def _pull(needs: Needs) -> Role:
-    statements = pulling(needs.job_log_group)
+    statements = (
+        *pulling(needs.job_log_group),
+        *reading_secrets(_secrets_of_programs(needs), "ssm:GetParameters"),
+    )
     return Role(f"{needs.base}-pull", TASKS_SERVICE, "starts jobs and tasks", statements)
+
+
+def _secrets_of_programs(needs: Needs) -> list[str]:
+    """Return the secrets that ECS itself hands to containers beside the shim's."""
+    values = [v for t in needs.tasks if t.own_image is not None for v in t.own_image.env.values()]
+    return sorted({name for name in map(named_secret, values) if name is not None})
 
 
 def pulling(log_group: str) -> tuple[Statement, ...]:

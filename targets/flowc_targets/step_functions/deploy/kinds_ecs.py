@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
     from flowc_targets.step_functions.deploy.cloud import Cloud
 
-_TASK = re.compile(r"-t\d+-m\d+(-d\d+)?-p-[0-9a-f]{12}")
+_TASK = re.compile(r"-t\d+-m\d+(-d\d+)?(-c[0-9a-f]{8})?-p-[0-9a-f]{12}")
 _KEYS = (
     "RequiresCompatibilities", "NetworkMode", "Cpu", "Memory", "TaskRoleArn", "ExecutionRoleArn",
-    "ContainerDefinitions", "EphemeralStorage",
+    "ContainerDefinitions", "EphemeralStorage", "Volumes",
 )  # fmt: skip
 _CONTAINER = (
     "Name", "Image", "Essential", "Environment", "LogConfiguration", "EntryPoint", "Command",
-    "Secrets", "PortMappings", "HealthCheck", "StopTimeout", "ResourceRequirements",
+    "Secrets", "PortMappings", "HealthCheck", "StopTimeout", "ResourceRequirements", "DependsOn",
+    "MountPoints", "User", "Memory",
 )  # fmt: skip
 """What flowc says of a container; the service adds empty lists and zeros."""
 
@@ -55,6 +56,9 @@ class TaskDefinitions:
             for key in ("Environment", "Secrets"):
                 if key in one or key == "Environment":
                     one[key] = sorted(one.get(key, []), key=lambda v: str(v["Name"]))
+            for mount in one.get("MountPoints", ()):
+                if not mount.get("ReadOnly"):  # whether it is said that it is not, is up to ECS
+                    mount.pop("ReadOnly", None)
         return found(body, tag_map(got.get("tags") or (), "key", "value"))
 
     def write(self, cloud: Cloud, name: str, body: Body) -> None:

@@ -18,9 +18,9 @@ from flowc_targets.step_functions.deploy.flow_roles import LIVE, machine_arn, ro
 from flowc_targets.step_functions.deploy.needs import Needs
 from flowc_targets.step_functions.deploy.roles import ARN, HERE, REGION
 from flowc_targets.step_functions.deploy.schedules import schedules
-from flowc_targets.step_functions.fargate import DISK_GIB
+from flowc_targets.step_functions.deploy.task_definitions import task_definition, variables
 from flowc_targets.step_functions.limits import LAMBDA_SECONDS
-from flowc_targets.step_functions.states import UNIT_CONTAINER, together_command
+from flowc_targets.step_functions.states import together_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,37 +168,8 @@ def _of_type(job: Job, container: dict[str, Any]) -> dict[str, Any]:
 def _tasks(needs: Needs) -> Iterator[Desired]:
     found = roles(needs)
     for task in needs.tasks:
-        body: dict[str, Any] = {
-            "RequiresCompatibilities": ["FARGATE"],
-            "NetworkMode": "awsvpc",
-            "Cpu": str(task.size.cpu),
-            "Memory": str(task.size.memory),
-            "TaskRoleArn": found["job"].arn,
-            "ExecutionRoleArn": found["pull"].arn,
-            "ContainerDefinitions": [_unit_container(needs)],
-        }
-        if task.size.disk != DISK_GIB:
-            body["EphemeralStorage"] = {"SizeInGiB": task.size.disk}
+        body = task_definition(needs, task, found["job"], found["pull"])
         yield Desired(Ref(TASK_DEFINITION, task.name), body | own(needs))
-
-
-def _unit_container(needs: Needs) -> dict[str, Any]:
-    log = {"awslogs-group": needs.job_log_group, "awslogs-region": REGION}
-    return {
-        "Name": UNIT_CONTAINER,
-        "Image": needs.compute.image,
-        "Essential": True,
-        "Environment": _variables(needs),
-        # ECS names the streams by this, container and task.
-        "LogConfiguration": {
-            "LogDriver": "awslogs", "Options": {**log, "awslogs-stream-prefix": "task"}
-        },
-    }  # fmt: skip
-
-
-def _variables(needs: Needs) -> list[dict[str, str]]:
-    environment = needs.compute.environment
-    return [{"Name": name, "Value": environment[name]} for name in sorted(environment)]
 
 
 def _container(needs: Needs, job: Job, role: Role, pull: Role) -> dict[str, Any]:
@@ -209,7 +180,7 @@ def _container(needs: Needs, job: Job, role: Role, pull: Role) -> dict[str, Any]
     return {
         "Image": needs.compute.image,
         "ResourceRequirements": [{"Type": kind, "Value": resources[kind]} for kind in resources],
-        "Environment": _variables(needs),
+        "Environment": variables(needs.compute.environment),
         "JobRoleArn": role.arn,
         "ExecutionRoleArn": pull.arn,
         "LogConfiguration": {"LogDriver": "awslogs", "Options": log},

@@ -18,8 +18,8 @@ from flowc_targets.step_functions.deploy.class_objects import (
 )
 from flowc_targets.step_functions.deploy.class_preflight import (
     class_problems,
-    images_of_servers,
-    secrets_of_servers,
+    images_in_tasks,
+    secrets_in_tasks,
 )
 from flowc_targets.step_functions.deploy.cloud import GONE, Refused
 
@@ -88,8 +88,8 @@ def _images(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
     images = {
         str(one.body["Code"]["ImageUri"]) for one in desired if one.ref.kind == kinds.FUNCTION
     }
-    for image in sorted(images_of_servers(desired)):
-        # Servers take images from anywhere; those in ECR here can be looked up.
+    for image in sorted(images_in_tasks(desired)):
+        # Tasks take images from anywhere; those in ECR here can be looked up.
         found = ECR.fullmatch(cloud.local(image))
         if found is not None and found[2] == cloud.region:
             yield from _image(cloud, found)
@@ -207,7 +207,7 @@ def _secrets(cloud: Cloud, desired: Sequence[Desired]) -> Iterator[Problem]:
             body: Any = one.body
             named = body["Environment"]["Variables"].get(AWS_SECRETS, "{}")
             names.update(json.loads(named).values())
-        names.update(secrets_of_servers(one))
+        names.update(secrets_in_tasks(one))
     for name in sorted(names):
         try:
             _look_up(cloud, name)
