@@ -141,6 +141,19 @@ def test_all_that_may_become_of_a_program(aws: Aws, tmp_path: Path) -> None:
     assert not [p for p in programs if p.running], "a program ends with its task"
 
 
+def test_an_image_that_is_not_there_is_found_before_anything_is_written(
+    aws: Aws, tmp_path: Path
+) -> None:
+    flow = "steps: [{id: a, component: /own/do}]\noutput: {$step: a}\n"
+    problems = {}
+    for image in ("own:1", "units:1", "ghcr.io/acme/do:1"):
+        compilation = compiled(flow, stack(tmp_path, image))
+        there = provider(aws.engine.endpoint, compilation)
+        found = there.preflight(there_desired(compilation))
+        problems[image] = [one.message.rpartition("/")[2] for one in found]
+    assert problems == {"own:1": ["own:1`"], "units:1": [], "ghcr.io/acme/do:1": []}
+
+
 def test_how_the_other_containers_end_decides_nothing(aws: Aws, tmp_path: Path) -> None:
     """Step Functions may look at all exit codes, as above, or at the essential container's."""
     steps = """
