@@ -3,18 +3,23 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 
 def main(given: dict[str, Any]) -> Any:
-    if "dir" in given:
+    if "gate" in given:
+        Path(given["dir"], f"{given['gate']}.came").touch()
+        while not Path(given["dir"], f"{given['gate']}.open").exists():
+            time.sleep(0.05)
+        return f"{given['gate']} done"
+    if "fails" in given:
         ran = Path(given["dir"], "ran")
         with ran.open("a") as file:
             file.write("x")
-        if ran.stat().st_size <= given["fails"]:
-            sys.exit(int(given["code"]))
-        return ran.stat().st_size
+        if ran.stat().st_size > given["fails"]:
+            return ran.stat().st_size
     if "write" in given:
         path = Path(os.environ["FLOWC_FILES_OUT"], "deep", "a b.txt")
         path.parent.mkdir()

@@ -139,10 +139,23 @@ def runs(case: GoldenCase) -> list[tuple[Any, Any, str]]:
     return found
 
 
+def variables(s3: str) -> list[dict[str, str]]:
+    """Return what leads the store's client to S3."""
+    environment = {**CREDENTIALS, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": s3}
+    return [{"name": name, "value": value} for name, value in environment.items()]
+
+
+def lend_to_pods(document: dict[str, Any], s3: str) -> None:
+    """Lend the same to what is beside a program in its pod."""
+    spec = document["template"]["spec"]
+    for container in (*spec["initContainers"], *spec["containers"]):
+        if container["name"] != "program":
+            container["env"] += variables(s3)
+
+
 def lent(cluster: Cluster, s3: str, hosts: dict[str, str], heavy: bool) -> str:
     """Return the patch of the pods."""
-    environment = {**CREDENTIALS, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": s3}
-    main: dict[str, Any] = {"env": [{"name": n, "value": v} for n, v in environment.items()]}
+    main: dict[str, Any] = {"env": variables(s3)}
     if heavy:
         small = {"cpu": "50m", "memory": "128Mi"}
         main["resources"] = {
@@ -154,7 +167,7 @@ def lent(cluster: Cluster, s3: str, hosts: dict[str, str], heavy: bool) -> str:
 
 
 def install(
-    case: GoldenCase, cluster: Cluster, engines: dict[str, ArgoEngine]
+    case: GoldenCase, cluster: Cluster, engines: dict[str, ArgoEngine], s3: str
 ) -> tuple[ArgoEngine, list[dict[str, Any]]]:
     """Apply the golden files; schedules and component servers are held still."""
     documents = [
@@ -176,6 +189,8 @@ def install(
     for document in documents:
         if document["kind"] == "CronWorkflow":
             document["spec"]["suspend"] = True
+        if document["kind"] == "PodTemplate":
+            lend_to_pods(document, s3)
         if document["kind"] in ("Deployment", "StatefulSet"):
             document["spec"]["replicas"] = 0  # real servers stand in; there is no room for these
     apply(engine.client, documents)
@@ -191,7 +206,7 @@ def test_example(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    engine, documents = install(case, argo_cluster, engines)
+    engine, documents = install(case, argo_cluster, engines, s3)
     text = (GOLDEN / case.folder / "plan.yaml").read_text()
     hosts = {h: free_address() for h in sorted(set(re.findall(r'"http://([^":/]+):8080"', text)))}
     # flows that it starts have templates of their own, in detached.yaml
