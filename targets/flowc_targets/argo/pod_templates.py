@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flowc_shim.components.command_contract import command_line, contract_paths
 from flowc_shim.contract.secrets import named_secret
 from flowc_shim.engines.pod_state import COLLECT, PROGRAM, STAGE
-from flowc_targets._shared.names import hashed_name
+from flowc_targets._shared.names import object_name
 from flowc_targets.argo.classes.objects import CONTAINER_SECURITY
 from flowc_targets.argo.identity import base_name, metadata
 from flowc_targets.argo.limits import OBJECT_NAME
@@ -42,6 +42,7 @@ FOLDER = "/flowc"
 """Where the program finds its folder; the helpers have it there too."""
 
 PLAN = "/plan"
+DIGITS = 8
 GRACE_SECONDS = 10
 """What a program that has to end is given to do so."""
 
@@ -58,9 +59,9 @@ def template_names(compilation: Compilation, release: Release) -> dict[Program, 
             if program not in found:
                 spec = _template(program, compilation, release)
                 digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
-                text = f"{base_name(compilation)}-{program.component.strip('/')} {digest}"
-                found[program] = hashed_name(text.partition(" ")[0], OBJECT_NAME - 9)
-                found[program] = f"{found[program]}-{digest[:8]}"
+                text = f"{base_name(compilation)}-{program.component.strip('/')}"
+                name = object_name(text, OBJECT_NAME - DIGITS - 1)
+                found[program] = f"{name}-{digest[:DIGITS]}"
     return found
 
 

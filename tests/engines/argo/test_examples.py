@@ -148,7 +148,7 @@ def variables(s3: str) -> list[dict[str, str]]:
 def lend_to_pods(document: dict[str, Any], s3: str) -> None:
     """Lend the same to what is beside a program in its pod."""
     spec = document["template"]["spec"]
-    for container in (*spec["initContainers"], *spec["containers"]):
+    for container in (*spec.get("initContainers", ()), *spec["containers"]):
         if container["name"] != "program":
             container["env"] += variables(s3)
 

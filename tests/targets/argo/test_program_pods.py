@@ -18,7 +18,8 @@ from tests.servers.kubelet import Kubelet, running
 from tests.targets.argo.flows import emitted, template_of
 
 from flowc_shim.__main__ import main
-from flowc_shim.contract.errors import ErrorClass
+from flowc_shim.components.api import Call
+from flowc_shim.contract.errors import ErrorClass, FlowError
 from flowc_shim.engines import pods as engine_pods
 from flowc_shim.engines.kube_api import KubeApi
 from flowc_shim.runner import program_pods
@@ -483,3 +484,11 @@ def test_collect_ends_when_nobody_leads(world: Any) -> None:
         words = made.words("a")
         assert main(["finish", *words[1:3], "--status=Failed"]) in (111, 112)
     assert collect.wait(timeout=30) == 0
+
+
+def test_a_flow_given_as_data_has_no_place_for_a_pod() -> None:
+    runtime: Any = None
+    call = Call("/p/do", {}, 1, "run", "plan", "a", "key")
+    with pytest.raises(FlowError) as refused:
+        program_pods.run_pod(runtime, None, call, "template")
+    assert refused.value.info.code == "CONFIGURATION"

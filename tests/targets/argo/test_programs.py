@@ -83,8 +83,9 @@ def test_a_program_gets_nothing_of_the_units() -> None:
         program, spec = named(pod, "program"), pod["template"]["spec"]
         assert spec["automountServiceAccountToken"] is False
         assert spec["restartPolicy"] == "Never"
-        paths = {"FLOWC_INPUT", "FLOWC_OUTPUT", "FLOWC_FILES_IN", "FLOWC_FILES_OUT"}
-        assert {one["name"] for one in program["env"]} - {"A", "KEY"} == paths
+        words = ("CALL", "FILES_IN", "FILES_OUT", "INPUT", "OUTPUT")
+        names = {one["name"] for one in program["env"]} - {"A", "KEY"}
+        assert names == {f"FLOWC_{word}" for word in words}
         assert [mount["name"] for mount in program["volumeMounts"]] == ["flowc"]
         for helper in ("stage", "collect"):
             env = {one["name"]: one for one in named(pod, helper)["env"]}
