@@ -145,6 +145,8 @@ class _Watch:
 
     def read_to_the_end(self) -> None:
         """Wait for the last lines, as places end that were told to, but not for long."""
+        with contextlib.suppress(EngineUnavailable):
+            self._follow_logs()
         end = time.monotonic() + LOG_SECONDS
         for log in self.logs.values():
             log.lines(max(0.0, end - time.monotonic()))

@@ -1,6 +1,7 @@
 """A program for several places: all tell the first one what they were given, in a shared folder.
 
-``fails``: in the last place the program fails that many attempts long.
+``fails``: in the last place the program fails that many attempts long. ``waits``: so many attempts
+long the first one does not end.
 """
 
 import json
@@ -26,5 +27,7 @@ told = []
 while len(told) < len(hosts) - 1:
     time.sleep(0.01)
     told = sorted(json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.told"))
+if int(os.environ["FLOWC_ATTEMPT"]) <= given.get("waits", 0):
+    time.sleep(300)
 output = {"places": len(hosts), "told": told}
 Path(os.environ["FLOWC_OUTPUT"]).write_text(json.dumps(output), encoding="utf-8")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 from lightkube.generic_resource import create_namespaced_resource
 from tests.engines.argo.api import apply, connect
+from tests.engines.argo.cluster import Cluster, current
 from tests.engines.argo.controller import served
 from tests.engines.argo.processes import start, wait_until
 from tests.engines.argo.programs import HERE, built_program
@@ -21,7 +22,6 @@ from tests.gates.argo_module import run_go
 
 if TYPE_CHECKING:
     from lightkube import Client
-    from tests.engines.argo.cluster import Cluster
 
 MODULE = "sigs.k8s.io/jobset"
 SOURCES = HERE / "jobset"
@@ -33,8 +33,11 @@ JobSet = create_namespaced_resource("jobset.x-k8s.io", "v1alpha2", "JobSet", "jo
 
 def with_job_sets(cluster: Cluster) -> Cluster:
     """Return the cluster with JobSet in it; one that was given is left as it is."""
+    if not cluster.processes:
+        return cluster
+    cluster = current() or cluster  # with what was started since
     started = [process for process in cluster.processes if process.name == NAME]
-    if not cluster.processes or (started and started[-1].alive):
+    if started and started[-1].alive:
         return cluster
     program = built_program(SOURCES, NAME, MODULE)
     client = connect(cluster.kubeconfig)

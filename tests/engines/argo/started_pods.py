@@ -6,13 +6,11 @@ the shim asks for what it asks for on any cluster.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from tests.engines.argo.api import apply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from lightkube import Client
@@ -25,17 +23,12 @@ NAME = "flowc-started-pods"
 GROUP = "admissionregistration.k8s.io"
 
 
-def share_with_started_pods(
-    client: Client, shared: Path, environment: Mapping[str, str] | None = None
-) -> None:
+def share_with_started_pods(client: Client, shared: Path) -> None:
     """Give pods that a Pod or a Job owns the node's network, and the folder that the tests see.
 
     And let them ask for little of its cpu: it has not what examples ask for.
-
-    ``environment``: variables that their containers get besides. It says the whole of it each time.
     """
-    kinds = ("containers", "initContainers")
-    lent = {kind: _lent(kind, shared, environment or {}) for kind in kinds}
+    lent = {kind: _lent(kind, shared) for kind in ("containers", "initContainers")}
     path = f'Object.spec.volumes.hostPath{{path: "{shared}", type: "Directory"}}'
     expression = f"""Object{{spec: Object.spec{{
       hostNetwork: true,
@@ -67,13 +60,9 @@ def share_with_started_pods(
         apply(client, [{**document, "spec": spec}])
 
 
-def _lent(kind: str, shared: Path, environment: Mapping[str, str]) -> str:
+def _lent(kind: str, shared: Path) -> str:
     """Return the expression of what each container `c` of a kind gets."""
     at = f"Object.spec.{kind}"
     mount = f'{at}.volumeMounts{{name: "shared", mountPath: "{shared}"}}'
-    env = ", ".join(
-        f"{at}.env{{name: {json.dumps(name)}, value: {json.dumps(value)}}}"
-        for name, value in environment.items()
-    )
     little = f'{at}.resources{{requests: {{"cpu": "20m"}}}}'
-    return f"{at}{{name: c.name, volumeMounts: [{mount}], env: [{env}], resources: {little}}}"
+    return f"{at}{{name: c.name, volumeMounts: [{mount}], resources: {little}}}"
