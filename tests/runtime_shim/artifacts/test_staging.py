@@ -108,6 +108,9 @@ def test_what_is_lost_or_not_there_is_an_error(where: Where, tmp_path: Path) -> 
     (out / "x").unlink()
     (out / "link").symlink_to("/etc/hostname")
     refused("INVALID_OUTPUT", lambda: take({"$artifact": "link"}, out))
+    (out / "link").unlink()
+    (out.parent / "elsewhere").symlink_to(out)
+    refused("INVALID_OUTPUT", lambda: take({"$artifact": "x"}, out.parent / "elsewhere"))
 
 
 def test_only_files_of_runs_and_of_the_flow_are_fetched(where: Where, tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ PROGRAMS = {
             sys.exit(codes[ran - 1])
         if "link" in given:
             os.rmdir(os.environ["FLOWC_FILES_OUT"])
-            os.symlink(given["link"], os.environ["FLOWC_FILES_OUT"])
+            os.symlink(given["dir"], os.environ["FLOWC_FILES_OUT"])
+            given["value"] = {"$artifact": given["link"]}
         json.dump(given.get("value"), open(os.environ["FLOWC_OUTPUT"], "w"))
     """,
 }
@@ -386,10 +387,13 @@ def test_a_timeout_ends_the_pod(world: Any, run: Any) -> None:
 
 
 def test_a_link_in_the_place_of_a_folder_gives_nothing_away(world: Any, run: Any) -> None:
-    made = world(do(NO_RETRY, link="/etc"), None)
-    made.given = {"dir": str(made.folder)}
+    made = world(do(NO_RETRY, link="ran"), None)
+    others = made.folder / "of-somebody-else"
+    others.mkdir()
+    made.given = {"dir": str(others)}
     assert run(made, "a") == 111
     assert made.record("a").error.code == "INVALID_OUTPUT"
+    assert (others / "ran").exists() and not list((made.folder / "files").rglob("ran"))
 
 
 def test_items_of_a_loop_have_a_pod_each(world: Any, run: Any) -> None:
