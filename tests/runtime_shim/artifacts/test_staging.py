@@ -109,6 +109,7 @@ def test_what_is_lost_or_not_there_is_an_error(where: Where, tmp_path: Path) -> 
     (out / "link").symlink_to("/etc/hostname")
     refused("INVALID_OUTPUT", lambda: take({"$artifact": "link"}, out))
     (out / "link").unlink()
+    (out / "x").touch()
     (out.parent / "elsewhere").symlink_to(out)
     refused("INVALID_OUTPUT", lambda: take({"$artifact": "x"}, out.parent / "elsewhere"))
 
