@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowc_targets.argo.places import units_in_places
 from flowc_targets.argo.pods import image_of, resources, scheduling
 from flowc_targets.argo.programs import pods_layout, programs_of
 
@@ -17,13 +18,19 @@ def placements(compilation: Compilation) -> dict[str, str]:
     return {
         unit.id: f"{_place(unit)}; {_reason(unit, compilation)}"
         for unit in compilation.layout.units.values()
-    } | _program_places(compilation)
+    } | _elsewhere(compilation)
 
 
-def _program_places(compilation: Compilation) -> dict[str, str]:
-    """Return where units with programs run: these have pods of their own."""
+def _elsewhere(compilation: Compilation) -> dict[str, str]:
+    """Return where units run whose programs have pods of their own."""
     light = pods_layout(compilation).units
     found = {}
+    for unit, own in units_in_places(compilation).items():
+        assert own.locations is not None
+        found[unit] = (
+            f"{_place(light[unit])}, that makes a JobSet of {own.locations.value}, each a "
+            f"{_place(own)}; {_reason(own, compilation)}"
+        )
     for unit, programs in programs_of(compilation).items():
         own = compilation.layout.units[unit]
         images = dict.fromkeys(

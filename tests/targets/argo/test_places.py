@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.targets.argo.flows import diagnose, emitted, template_of
+from tests.targets.argo.flows import compiled, diagnose, emitted, template_of
+
+from flowc_targets.argo import TARGET
 
 STACK = """
 namespace: flows
@@ -59,6 +61,14 @@ def test_the_places_have_what_the_step_asks_for_and_its_own_pod_waits() -> None:
     assert "nodeSelector" not in waiting and "activeDeadlineSeconds" not in waiting
     assert waiting["container"]["resources"] == {"requests": {"cpu": "50m", "memory": "128Mi"}}
     assert leaf(files, plain["metadata"]["name"])["name"] != waiting["name"]
+
+
+def test_the_placement_says_so() -> None:
+    said = TARGET.placements(compiled(FLOW, STACK))["solve"]
+    assert said == (
+        "pod with cpu 50m, memory 128Mi, that makes a JobSet of 4, each a pod with cpu 16, "
+        "memory 64Gi, nvidia.com/gpu 1, on nodes with pool=gpus; profile `big`"
+    )
 
 
 def test_only_their_pods_may_make_job_sets() -> None:
