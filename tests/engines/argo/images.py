@@ -37,6 +37,7 @@ UNIT = (
     "ghcr.io/acme/words:1.0",
     "localhost/conformance:1",
     "ghcr.io/acme/circle-unit:1.0",
+    "ghcr.io/acme/sales-unit:1.0",
 )
 """The image that manifests name where a stack names none, and those that the examples' stacks
 name, for programs too: here one is made, not pulled, with the components of all."""

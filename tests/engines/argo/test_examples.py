@@ -42,8 +42,13 @@ JOB_SETS = ("four-stacks/argo-streamflow-argo",)
 """What needs JobSet, which CI's slice does not build."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 SECRETS = {"forecast": {"warehouse-url": "sqlite:///sales.db"}}
-INPUTS = {"forecast": [({"day": "2026-11-20"}, None, "succeeded")]}
+INPUTS: dict[str, list[tuple[Any, Any, str]]] = {
+    "forecast": [({"day": "2026-11-20"}, None, "succeeded")],
+    "sales": [({"article": "tea"}, {"sold": 9}, "succeeded")],
+}
 """For flows whose file has no cases."""
+FILES = {"sales": {"shop-data/sales.csv": "sales.csv"}}
+"""What is in a bucket already: its name there, and the example's file."""
 
 
 @pytest.fixture(scope="module")
@@ -229,11 +234,7 @@ def test_example(
     store = next(
         p["value"] for p in template["spec"]["arguments"]["parameters"] if p["name"] == "store"
     )
-    client = boto3.client("s3", endpoint_url=s3, region_name="eu-west-1", **_boto())
-    bucket = store.removeprefix("s3://").partition("/")[0]
-    if bucket not in [found["Name"] for found in client.list_buckets()["Buckets"]]:
-        region = {"LocationConstraint": "eu-west-1"}
-        client.create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
+    fill(s3, store.removeprefix("s3://").partition("/")[0], case.example)
     for name, value in {**CREDENTIALS, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": s3}.items():
         monkeypatch.setenv(name, value)
     with ExitStack() as stack:
@@ -247,6 +248,20 @@ def test_example(
             workflow = engine.submit(name, {"input": json.dumps(given)}, podSpecPatch=patch)
             result = engine.wait(workflow)
             check(result, store, told, outcome, engine, workflow)
+
+
+def fill(s3: str, bucket: str, example: str) -> None:
+    """Make the bucket of the state store, and those with files that are there already."""
+    client = boto3.client("s3", endpoint_url=s3, region_name="eu-west-1", **_boto())
+    there = {found["Name"] for found in client.list_buckets()["Buckets"]}
+    files = FILES.get(example, {})
+    for name in {bucket, *(key.partition("/")[0] for key in files)} - there:
+        region = {"LocationConstraint": "eu-west-1"}
+        client.create_bucket(Bucket=name, CreateBucketConfiguration=region)
+    for key, file in files.items():
+        name, _, path = key.partition("/")
+        body = (ROOT / "examples" / example / file).read_bytes()
+        client.put_object(Bucket=name, Key=path, Body=body)
 
 
 def check(
