@@ -47,7 +47,7 @@ there show "$run" add --output
 
 say "a slow run begins, and meanwhile a retry changes"
 slow=$(there trigger report --input '{"day": "2027-03-02", "seconds": '"${SLOW_SECONDS:-20}"'}' --format json | started)
-# The engine says that it runs before the first unit has: its plan is known when that has begun.
+# An engine may know only how the plan's digest begins; the store, which the first unit writes, all.
 for _ in $(seq 150); do
   before=$(there status "$slow" --format json | field 'd["plan"]')
   [ -n "$before" ] && break
@@ -63,7 +63,7 @@ field '[(c["path"], c["before"], c["after"]) for c in d[0]["flow"]]' <plan.json 
 there deploy --yes
 [ "$(until_ended "$slow")" = succeeded ] || fail "the run that was under way did not succeed"
 after=$(there status "$slow" --format json | field 'd["plan"]')
-[ "$before" = "$after" ] || fail "the run that was under way changed its plan"
+[ "${after#"$before"}" != "$after" ] || fail "the run that was under way changed its plan"
 
 say "the schedule fires"
 SCHEDULE="* * * * *" there deploy --yes
