@@ -12,6 +12,7 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc_shim.components.command_contract import exit_error
@@ -96,10 +97,10 @@ class _Leader:
     def _remove_former(self, run_name: str) -> None:
         """Delete the pods of former attempts, and wait until they are gone, but not for ever."""
         former = [pod_name(run_name, self.call, n) for n in range(1, self.call.attempt)]
-        left = [name for name in former if self._patiently(lambda: self.pods.delete(name))]  # noqa: B023
+        left = [name for name in former if self._patiently(partial(self.pods.delete, name))]
         end = time.monotonic() + GONE_SECONDS
         while left and time.monotonic() < end:
-            left = [name for name in left if self._patiently(lambda: self.pods.get(name))]  # noqa: B023
+            left = [name for name in left if self._patiently(partial(self.pods.get, name))]
             if left:
                 self.limits.pause(FIRST_PAUSE)
 

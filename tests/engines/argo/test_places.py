@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lightkube.resources.core_v1 import Pod
-from lightkube.types import PatchType
 from tests.conformance.engines import Argo, Started
 from tests.conformance.model import Case
-from tests.engines.argo.api import Workflow
 from tests.engines.argo.job_sets import JobSet, with_job_sets
-from tests.engines.argo.test_faults import delete, ended, until
+from tests.engines.argo.test_faults import delete, ended, shut_down, until
 
 from flowc_shim.runner.journal import Journal
 from flowc_shim.stores.open import open_store
@@ -73,11 +71,7 @@ def test_a_run_that_is_stopped_leaves_no_place(argo: Argo) -> None:
     expected = case("places stopped", outcome="stopped", step="stopped")
     started = argo.start(expected)
     all_told(started, 1)
-    patch = {"spec": {"shutdown": "Stop"}}
-    argo.engine.client.patch(
-        Workflow, started.workflow, patch, namespace=argo.engine.namespace,
-        patch_type=PatchType.MERGE,
-    )  # fmt: skip
+    shut_down(argo, started, "Stop")
     result = argo.engine.wait(started.workflow)
     assert argo.observe(started, result).outcome == "stopped", json.dumps(result.status)[:2000]
     until("no place", lambda: not places(argo), 120)

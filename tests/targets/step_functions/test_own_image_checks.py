@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.gates.test_cloudformation import lint
@@ -40,7 +40,7 @@ def one(component: str = "/own/scan", more: str = "") -> str:
     return f"steps:\n{step}output: {{$step: a}}\n"
 
 
-def containers(flow: str, stack: str = STACK) -> list[dict[str, dict[str, object]]]:
+def containers(flow: str, stack: str = STACK) -> list[dict[str, dict[str, Any]]]:
     """Return the containers of each task definition by name."""
     tasks = bodies(emitted(flow, stack), "task-definition").values()
     return [{each["Name"]: each for each in task["ContainerDefinitions"]} for task in tasks]
@@ -54,7 +54,7 @@ def test_three_containers_that_share_a_folder() -> None:
     assert task["gate"]["Command"] == ["flowc-shim", "await-file", "/flowc/.open"]
     assert task["gate"]["Environment"] == []
     for each in task.values():
-        (mount,) = each["MountPoints"]  # type: ignore[misc]
+        (mount,) = each["MountPoints"]
         assert (mount["SourceVolume"], mount["ContainerPath"]) == ("call", "/flowc")
     program = task["program"]
     assert (program["EntryPoint"], program["Command"]) == (["scan", "-v"], ["--all"])
@@ -65,7 +65,7 @@ def test_three_containers_that_share_a_folder() -> None:
 def test_what_the_program_is_told() -> None:
     (task,) = containers(one())
     program = task["program"]
-    told = {each["Name"]: each["Value"] for each in program["Environment"]}  # type: ignore[attr-defined]
+    told = {each["Name"]: each["Value"] for each in program["Environment"]}
     assert told == {
         "A": "1", "FLOWC_CALL": "/flowc/call.json", "FLOWC_INPUT": "/flowc/input.json",
         "FLOWC_OUTPUT": "/flowc/output.json", "FLOWC_FILES_IN": "/flowc/files-in",

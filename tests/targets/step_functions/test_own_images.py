@@ -87,7 +87,8 @@ def tasks(aws: Aws) -> int:
 STEPS = """
   - {id: make, component: /own/do, input: {do: write}}
   - {id: use, component: /own/do, input: {do: read, file: {$step: make, path: file}}}
-  - {id: boom, component: /own/do, input: {do: exit, code: 3}, onError: {action: useDefault, defaultValue: 0}}
+  - {id: boom, component: /own/do, input: {do: exit, code: 3},
+     onError: {action: useDefault, defaultValue: 0}}
   - {id: again, component: /own/do, input: {do: fail twice}, retry: {user: {max: 2, delay: 0s}}}
   - {id: never, when: "false", component: /own/do, input: {do: write}}
   - {id: slow, component: /own/do, input: {do: sleep}, timeout: 2s, retry: {timeout: {max: 0}},
@@ -99,7 +100,7 @@ STEPS = """
     foreach: {items: [1, 2, 3]}
     steps: [{id: one, component: /own/do, input: {n: {$item: ""}}}]
     output: {$step: one, path: n}
-"""  # noqa: E501 (a step on a line)
+"""
 OUTPUT = (
     "{use: {$step: use, path: text}, file: {$step: make, path: file}, boom: {$step: boom}, "
     "again: {$step: again, path: step}, never: {$step: never, onSkip: none}, "
