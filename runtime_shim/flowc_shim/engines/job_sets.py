@@ -12,9 +12,8 @@ from urllib.parse import quote
 from flowc_shim.contract.errors import FlowError, platform_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from flowc_shim.contract.json_types import Json
     from flowc_shim.engines.kube_api import KubeApi
 
 GROUP = "jobset.x-k8s.io"
@@ -63,7 +62,7 @@ class JobSets:
 
 
 def job_set(
-    name: str, template: Mapping[str, Any], size: int, owner: Mapping[str, Json]
+    name: str, template: Mapping[str, Any], size: int, owners: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return a JobSet of ``size`` pods of ``template``; a pod that fails fails all of it.
 
@@ -83,7 +82,7 @@ def job_set(
         "metadata": {
             "name": name,
             "labels": dict((template.get("metadata") or {}).get("labels") or {}),
-            "ownerReferences": [dict(owner)],
+            "ownerReferences": [*owners],
         },
         "spec": {
             "network": {"enableDNSHostnames": False},

@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flowc_shim.contract.errors import ErrorInfo, FlowError, platform_error
-from flowc_shim.runner.keys import indices_text
+from flowc_shim.runner.keys import end_key, gang_prefix, indices_text
 from flowc_shim.stores.api import StoreUnavailable
 from flowc_shim.stores.commit import land
 
@@ -67,17 +67,16 @@ need do not wait for ever."""
 
 @dataclass
 class Gang:
-    """This process's part: place ``rank`` of ``size``, below ``prefix`` in ``store``.
+    """This process's part: place ``rank`` of ``size`` of the gang ``id`` of ``run``.
 
     ``rank`` is None for a leader that is none of the places; ``led``: all places follow it.
-    ``run_end``: the key under which it stands that the run has ended, whoever led.
     """
 
     store: StateStore
-    prefix: str
+    run: str
+    id: str
     rank: int | None
     size: int
-    run_end: str
     host: str = ""
     led: bool = False
     calls: int = 0
@@ -137,7 +136,7 @@ class Gang:
         self.calls += 1
         while True:
             call_key = self._key(f"call/{self.calls}")
-            found = self.store.read_many([call_key, self._key("end"), self.run_end])
+            found = self.store.read_many([call_key, self._key("end"), end_key(self.run)])
             call = found.get(call_key)
             if call is not None:
                 return self.calls, json.loads(call)
@@ -149,7 +148,7 @@ class Gang:
     def until_over(self, number: int) -> Iterator[threading.Event]:
         """Yield what is set when the first says that call ``number`` is over."""
         stop = threading.Event()
-        keys = [self._key(f"over/{number}"), self._key("end"), self.run_end]
+        keys = [self._key(f"over/{number}"), self._key("end"), end_key(self.run)]
         with _watching(lambda: bool(self.store.read_many(keys)), stop):
             yield stop
 
@@ -158,7 +157,7 @@ class Gang:
         land(self.store, self._key(name), json.dumps(content).encode())
 
     def _key(self, name: str) -> str:
-        return f"{self.prefix}/{name}"
+        return f"{gang_prefix(self.run, self.id)}/{name}"
 
     def _followers(self, what: str) -> list[str]:
         first = 0 if self.rank is None else 1
@@ -212,20 +211,16 @@ def _watching(look: Callable[[], bool], stop: threading.Event) -> Iterator[None]
         watcher.join()
 
 
-def gang_of(
-    env: Mapping[str, str], store: StateStore, run_prefix: str, run_end: str
-) -> Gang | None:
+def gang_of(env: Mapping[str, str], store: StateStore, run: str) -> Gang | None:
     """Return this process's part in what the engine started together, None if it is alone."""
     if GANG in env:
-        prefix = f"{run_prefix}/gangs/{env[GANG]}"
         rank, size = int(env[PLACE]), int(env[GANG_SIZE])
-        return Gang(store, prefix, rank, size, run_end, _own_host(env), led=True)
+        return Gang(store, run, env[GANG], rank, size, _own_host(env), led=True)
     size = int(env.get(BATCH_NODES) or 1)
     if size == 1:
         return None
     job = env[BATCH_JOB].partition("#")[0]
-    prefix = f"{run_prefix}/gangs/{job}"
-    return Gang(store, prefix, int(env[BATCH_NODE]), size, run_end, _own_host(env))
+    return Gang(store, run, job, int(env[BATCH_NODE]), size, _own_host(env))
 
 
 def _own_host(env: Mapping[str, str]) -> str:

@@ -128,6 +128,11 @@ def start_key(run: str, name: str) -> str:
     return f"{run_prefix(run)}/starts/{_part(name)}"
 
 
+def gang_prefix(run: str, gang: str) -> str:
+    """Return the prefix of what processes say that make one call of ``run`` together."""
+    return f"{run_prefix(run)}/gangs/{gang}"
+
+
 def pod_prefix(run: str, pod: str) -> str:
     """Return the prefix of what is said about a pod that ``run`` makes for a call."""
     return f"{run_prefix(run)}/pods/{_part(pod)}"

@@ -23,8 +23,8 @@ from flowc_shim.engines.job_sets import INDEX_LABEL, LABEL, JobSets, job_set, lo
 from flowc_shim.engines.kube_api import inside
 from flowc_shim.engines.pod_log import PodLog
 from flowc_shim.engines.pods import Pods
-from flowc_shim.runner import keys
 from flowc_shim.runner.gang import GANG, GANG_SIZE, POLL_SECONDS, Gang
+from flowc_shim.runner.pod_document import handed_on, owners, with_more
 
 if TYPE_CHECKING:
     import threading
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
     from flowc_shim.engines.kube_api import KubeApi
     from flowc_shim.runner.gang import Place
     from flowc_shim.stores.api import StateStore
-
-POD_NAME = "FLOWC_POD_NAME"
-POD_UID = "FLOWC_POD_UID"
-
-TOLD = ("FLOWC_STORE", "FLOWC_STORE_OPTIONS", "FLOWC_RUN_NAME", GANG, GANG_SIZE)
-"""What differs from run to run, or from call to call, of a place's environment."""
 
 LOOK_SECONDS = 5.0
 """How often the cluster is asked whether the places are still there."""
@@ -58,7 +52,8 @@ class Places:
     """How this process has calls made in several places.
 
     ``template``: the name of the PodTemplate of a place. ``arguments``: of this process's own
-    command. ``owner``: the pod that this process is in, whose end is the end of its places.
+    command. ``environment``: this process's, which says in what pod it is: the end of that is the
+    end of its places.
     """
 
     connect: Callable[[], KubeApi]
@@ -66,13 +61,11 @@ class Places:
     run: str
     template: str
     arguments: Sequence[str]
-    owner: Mapping[str, Json]
     environment: Mapping[str, str]
 
     def lead(self, call: Call, place: Place, size: int) -> Json:
         """Make ``call`` in ``size`` places; raises FlowError."""
-        prefix = f"{keys.run_prefix(self.run)}/gangs/{uuid.uuid4().hex}"
-        gang = Gang(self.store, prefix, None, size, keys.end_key(self.run))
+        gang = Gang(self.store, self.run, uuid.uuid4().hex, None, size)
         with self._started(call, gang, size) as watch:
             hosts = gang.assemble(call.cancelled, watch.look)
             with gang.calling(call.attempt, place, hosts, call.cancelled) as (stop, failures):
@@ -89,23 +82,22 @@ class Places:
                 message = f"PodTemplate {self.template} is not there"
                 raise platform_error("ENGINE_UNAVAILABLE", message)
             name = job_set_name(self.template, call.idempotency_key)
-            filled = filled_template(template, self.arguments, self._told(gang))
-            job_sets.create(job_set(name, filled, size, self.owner))
+            told = {**handed_on(self.environment), GANG: gang.id, GANG_SIZE: str(size)}
+            filled = filled_template(template, self.arguments, told)
+            job_sets.create(job_set(name, filled, size, owners(self.environment)))
         except EngineUnavailable as error:
             raise platform_error("ENGINE_UNAVAILABLE", str(error)) from error
         watch = _Watch(job_sets, pods, name, size)
         try:
             yield watch
         finally:
-            gang.say("end", {})
-            watch.read_to_the_end()
-            # Its owner's end is the end of it at the latest.
-            with contextlib.suppress(EngineUnavailable):
-                job_sets.delete(name)
-
-    def _told(self, gang: Gang) -> dict[str, str]:
-        mine = {GANG: gang.prefix.rpartition("/")[2], GANG_SIZE: str(gang.size)}
-        return {**self.environment, **mine}
+            try:
+                gang.say("end", {})
+                watch.read_to_the_end()
+            finally:
+                # Its owner's end is the end of it at the latest.
+                with contextlib.suppress(EngineUnavailable):
+                    job_sets.delete(name)
 
 
 @dataclass(slots=True)
@@ -172,9 +164,7 @@ def _output(
 
 def places_of(template: str, env: Mapping[str, str], store: StateStore, run: str) -> Places:
     """Return how this process has calls made in several places, of the PodTemplate ``template``."""
-    owner: dict[str, Json] = {"apiVersion": "v1", "kind": "Pod", "name": env[POD_NAME],
-                              "uid": env[POD_UID]}  # fmt: skip
-    return Places(inside, store, run, template, sys.argv[1:], owner, env)
+    return Places(inside, store, run, template, sys.argv[1:], env)
 
 
 def job_set_name(base: str, key: str) -> str:
@@ -189,15 +179,5 @@ def filled_template(
     """Return the template of a place with the command's arguments, and what it has to be told."""
     spec = template["spec"]
     (container,) = spec["containers"]
-    told = {one["name"]: one for one in container.get("env") or ()}
-    for name in TOLD:
-        if name in environment:
-            told[name] = {"name": name, "value": _unexpanded(environment[name])}
-    words = [_unexpanded(word) for word in arguments]
-    filled = {**container, "args": words, "env": [*told.values()]}
+    filled = with_more(container, env=environment, words=arguments)
     return {**template, "spec": {**spec, "containers": [filled]}}
-
-
-def _unexpanded(text: str) -> str:
-    """Return what Kubernetes reads as ``text``: it would expand ``$(NAME)``."""
-    return text.replace("$", "$$")

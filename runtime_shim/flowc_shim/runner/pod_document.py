@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_shim.components.command_contract import contract_words
 from flowc_shim.engines.pod_state import PROGRAM
+from flowc_shim.engines.pod_words import unexpanded
 from flowc_shim.runner.keys import indices_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowc_shim.components.api import Call
     from flowc_shim.runner.keys import Indices
@@ -58,19 +59,19 @@ def pod_document(
             **(about.get("annotations") or {}),
             **{f"flowc.dev/{key}": value for key, value in notes.items()},
         },
-        "ownerReferences": _owners(environ),
+        "ownerReferences": owners(environ),
     }
     words = [
         f"--run={talk.run}", f"--step={step}", f"--scope={scope}",
         f"--attempt={call.attempt}", f"--pod={talk.pod}",
     ]  # fmt: skip
-    given = {name: environ[name] for name in HANDED_ON if name in environ}
+    given = handed_on(environ)
     spec = {**template["spec"]}
     for kind in ("initContainers", "containers"):
         spec[kind] = [
-            _with(one, env=contract_words(call))
+            with_more(one, env=contract_words(call))
             if one["name"] == PROGRAM
-            else _with(one, words=words, env=given)
+            else with_more(one, words=words, env=given)
             for one in spec[kind]
         ]
     if call.timeout is not None:
@@ -78,21 +79,25 @@ def pod_document(
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-def _owners(environ: Mapping[str, str]) -> list[dict[str, Any]]:
+def owners(environ: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return this process's own pod, as what it makes refers to it."""
     if POD_UID not in environ:
         return []
     name, uid = environ[POD_NAME], environ[POD_UID]
     return [{"apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid}]
 
 
-def _with(
-    container: dict[str, Any], *, env: Mapping[str, str], words: list[str] | None = None
+def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what of this process's environment those need that it starts."""
+    return {name: environ[name] for name in HANDED_ON if name in environ}
+
+
+def with_more(
+    container: Mapping[str, Any], *, env: Mapping[str, str], words: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return ``container`` with more; Kubernetes would expand ``$(NAME)`` in any of it."""
-    more = [{"name": key, "value": value.replace("$", "$$")} for key, value in env.items()]
+    """Return ``container`` with more environment, and more words behind its arguments."""
+    more = [{"name": key, "value": unexpanded(value)} for key, value in env.items()]
     found = {**container, "env": [*(container.get("env") or ()), *more]}
-    if words is not None:
-        found["args"] = [
-            *(container.get("args") or ()), *(word.replace("$", "$$") for word in words)
-        ]  # fmt: skip
+    if words:
+        found["args"] = [*(container.get("args") or ()), *map(unexpanded, words)]
     return found

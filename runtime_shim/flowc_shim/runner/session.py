@@ -14,7 +14,6 @@ from flowc_shim.components.pool import ClientPool
 from flowc_shim.contract.secrets import revealed
 from flowc_shim.runner.gang import gang_of
 from flowc_shim.runner.journal import Journal
-from flowc_shim.runner.keys import end_key
 from flowc_shim.runner.plans import load_plan
 from flowc_shim.runner.runtime import LONGEST_HELD_WAIT, Runtime
 from flowc_shim.runner.variables import Variables
@@ -119,7 +118,7 @@ def make_runtime(
         shares_blobs=URL in env,
         turn_seconds=float(env[TURN_SECONDS]) if TURN_SECONDS in env else None,
         starts=env.get(STARTS, ""),
-        gang=gang_of(env, store, journal.prefix, end_key(run)),
+        gang=gang_of(env, store, run),
         places=_places(env, store, run),
     )
 

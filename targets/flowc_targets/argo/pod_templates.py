@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flowc_shim.components.command_contract import command_line, contract_paths
 from flowc_shim.contract.secrets import named_secret
 from flowc_shim.engines.pod_state import COLLECT, PROGRAM, STAGE
+from flowc_shim.engines.pod_words import unexpanded
 from flowc_targets._shared.names import object_name
 from flowc_targets.argo.classes.objects import CONTAINER_SECURITY
 from flowc_targets.argo.identity import base_name, metadata
@@ -116,7 +117,7 @@ def _program(program: Program, compilation: Compilation) -> Document:
     for key in ("command", "args"):
         words = command_line({key: said.get(key)})
         if words:
-            found[key] = [_unexpanded(word) for word in words]
+            found[key] = [unexpanded(word) for word in words]
     paths = [{"name": name, "value": value} for name, value in contract_paths(FOLDER).items()]
     return {
         **found,
@@ -133,12 +134,7 @@ def _variable(name: str, value: Json) -> Document:
     secret = named_secret(value)
     if secret is not None:
         return secret_variable(name, secret)
-    return {"name": name, "value": _unexpanded(str(value))}
-
-
-def _unexpanded(text: str) -> str:
-    """Return what Kubernetes reads as ``text``: it would expand ``$(NAME)``."""
-    return text.replace("$", "$$")
+    return {"name": name, "value": unexpanded(str(value))}
 
 
 def _helper(name: str, settings: PodSettings) -> Document:

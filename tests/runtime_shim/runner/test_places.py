@@ -81,10 +81,12 @@ class Setup:
         environment = {
             "FLOWC_PLAN": str(self.folder / "plan.json"),
             "FLOWC_STORE": f"file://{self.folder}/state",
+            "FLOWC_POD_NAME": "me",
+            "FLOWC_POD_UID": "u-1",
         }
         led = Places(
             lambda: KubeApi(self.cluster.url, "ns", self.folder / "token"),
-            self.store, "run-1", "solver", self.arguments, OWNER, environment,
+            self.store, "run-1", "solver", self.arguments, environment,
         )  # fmt: skip
         self.world.run("solve", shim=self.world.shim(places=led))
         record = self.world.shim().journal.record((), "solve")
