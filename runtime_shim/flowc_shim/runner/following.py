@@ -43,6 +43,8 @@ def _make(runtime: Runtime, gang: Gang, number: int, content: dict[str, Any]) ->
             )  # fmt: skip
             output = client.call(call, Host(runtime, call.idempotency_key))
             if gang.rank == 0:
+                # Before it is written anywhere; who leads looks at the rest.
+                runtime.variables.refuse_secrets(output, f"the output of `{step.id}`")
                 gang.say(f"output/{number}", output)
         except FlowError as failure:
             if not stop.is_set():

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from tests.runtime_shim.runner.world import Components, World, plan_of
 
 from flowc_shim import aws_secrets
 from flowc_shim.aws_secrets import SecretsUnavailable, with_secrets
@@ -20,6 +21,8 @@ from flowc_shim.contract.secrets import (
     revealed,
 )
 from flowc_shim.contract.steps import PlanVariable
+from flowc_shim.runner.following import follow
+from flowc_shim.runner.gang import Gang
 from flowc_shim.runner.variables import Variables
 
 SECRET = 'hunter2-"planted"'
@@ -68,6 +71,19 @@ def test_a_value_that_holds_a_secret_is_refused(value: Any) -> None:
         variables.refuse_secrets(value, "the output of `a`")
     assert refused.value.info.code == "SECRET_IN_OUTPUT" and refused.value.info.final
     assert "hunter2" not in refused.value.info.message
+
+
+def test_a_place_that_follows_writes_no_secret() -> None:
+    step = {"id": "a", "component": "/t/echo", "input": 1}
+    world = World(plan_of([step]), Components({"a": {"key": SECRET}})).begin()
+    shim = world.shim(variables=Variables((PlanVariable("key", secret="db-key"),), environ=ENVIRON))
+    gang = Gang(world.store, world.run_key, "g", 0, 1, "here", led=True)
+    gang.say("call/1", {"step": "a", "scope": "", "attempt": 1, "hosts": ["here"]})
+    gang.say("end", {})
+    follow(shim, gang)
+    told = {key.rpartition("/g/")[2]: world.store.read(key) for key in world.store.list("")}
+    assert b"SECRET_IN_OUTPUT" in (told["failed/1/0"] or b"")
+    assert "output/1" not in told and SECRET.encode() not in b"".join(filter(None, told.values()))
 
 
 def test_short_secrets_are_not_searched_for_in_results() -> None:
