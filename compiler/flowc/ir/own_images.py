@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from flowc.diagnostics import Span
     from flowc.ir.placement import PlacedCall
+    from flowc.source.stack_model import ComponentClass
     from flowc_shim.contract.json_types import Json
 
 CONTAINER = "container"
@@ -28,21 +29,34 @@ class OwnImage:
     image: str
     command: tuple[str, ...]
     args: tuple[str, ...]
-    env: Mapping[str, Json]
+    env: Mapping[str, Json] = field(compare=False)
     span: Span = field(compare=False)
 
 
 def own_image(call: PlacedCall) -> OwnImage | None:
-    """Return the image that a call of one such class needs; None for any other call."""
-    candidate, cls = call.candidates[0], call.classes[0]
+    """Return the image of the component that a call reaches first, None if it has none."""
+    return _of_each(call)[0]
+
+
+def own_images(call: PlacedCall) -> tuple[OwnImage, ...]:
+    """Return the images of all components that a call may reach."""
+    return tuple(one for one in _of_each(call) if one is not None)
+
+
+def _of_each(call: PlacedCall) -> list[OwnImage | None]:
+    classes = {cls.name: cls for cls in call.classes}
+    return [_own_image(one.component, classes[one.component_class]) for one in call.candidates]
+
+
+def _own_image(component: str, cls: ComponentClass) -> OwnImage | None:
     if cls.type != CONTAINER:
         return None
-    program = (cls.config.get("components") or {}).get(candidate.component)
+    program = (cls.config.get("components") or {}).get(component)
     if program is None:
         return None  # which the placing reports
     return OwnImage(
         cls.name,
-        candidate.component,
+        component,
         str(program["image"]),
         tuple(map(str, program.get("command") or ())),
         tuple(map(str, program.get("args") or ())),

@@ -10,7 +10,7 @@ from flowc.diagnostics import Diagnostics, codes
 from flowc.ir.model import Call, Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from flowc.source.bindings import Binding, StepBinding
     from flowc.source.model import At, Needs
@@ -86,16 +86,32 @@ def _together(path: str, around: Iterable[StepBinding], stack: Stack) -> Bound:
 
 
 def _is_step(program: Program, binding: StepBinding, diagnostics: Diagnostics) -> bool:
-    path = binding.path
-    if path == "" or path in program.steps:
+    if binding.path == "":
+        return True
+    before = "" if binding.flow is None else binding.flow
+
+    def written(path: str) -> str:
+        return f"{before}/{path}"
+
+    return is_step(program, binding.path, binding.step, written, diagnostics)
+
+
+def is_step(
+    program: Program,
+    path: str,
+    at: At[str],
+    written: Callable[[str], str],
+    diagnostics: Diagnostics,
+) -> bool:
+    """Whether ``path`` is a step's; if not, reported. ``written``: how to write another path."""
+    if path in program.steps:
         return True
     near = get_close_matches(path, list(program.steps), n=1)
-    before = "" if binding.flow is None else binding.flow
     diagnostics.report(
         codes.UNKNOWN_STEP,
         f"`{path}` is not a step of the flow",
-        binding.step.span,
-        hint=f"write `{before}/{near[0]}`" if near else None,
+        at.span,
+        hint=f"write `{written(near[0])}`" if near else None,
     )
     return False
 

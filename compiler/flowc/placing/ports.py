@@ -12,6 +12,7 @@ from flowc.ir.placement import file_reference
 from flowc.ir.references import expression_references, span_of
 from flowc.json_schema import Lead, dereference, follow_schema, mismatches, schema_problem
 from flowc.passes.step_values import all_nodes
+from flowc.placing.bindings import is_step
 from flowc.source.decode_steps import ITEM
 from flowc_shim.language import values as v
 
@@ -116,16 +117,11 @@ def _read(program: Program) -> Iterable[tuple[str | int, ...]]:
 
 def _call_at(program: Program, one: PortBinding, diagnostics: Diagnostics) -> str | None:
     """Return the path of the component call that is meant, None (reported) if there is none."""
-    step = program.steps.get(one.path)
-    if step is None:
-        near = get_close_matches(one.path, list(program.steps), n=1)
-        diagnostics.report(
-            codes.UNKNOWN_STEP,
-            f"`{one.path}` is not a step of the flow",
-            one.port.span,
-            hint=f"write `{one.sibling(near[0], one.key)}`" if near else None,
-        )
+    if not is_step(
+        program, one.path, one.port, lambda path: one.sibling(path, one.key), diagnostics
+    ):
         return None
+    step = program.steps[one.path]
     if isinstance(step.body, Call) and step.body.detached is None:
         return one.path
     item = f"{one.path}/{ITEM}"  # a loop over a component

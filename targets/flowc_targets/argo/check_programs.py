@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, codes
+from flowc.ir.own_images import CONTAINER
 from flowc.ir.placement import IN_CONTAINER
 from flowc_shim.contract.scopes import in_finally
-from flowc_targets.argo.programs import CONTAINER, programs_of
+from flowc_targets.argo.programs import programs_of
 
 if TYPE_CHECKING:
+    from flowc.ir.own_images import OwnImage
     from flowc.target import Compilation
-    from flowc_targets.argo.programs import Program
 
 _ENVIRONMENT_NAME = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
 
@@ -24,9 +25,9 @@ def check_programs(compilation: Compilation, diagnostics: Diagnostics) -> None:
         check_is_swept(compilation, unit, diagnostics)
         _check_alone(compilation, unit, diagnostics)
         for program in programs:
-            if (program.cls.name, program.component) not in checked:
-                checked.add((program.cls.name, program.component))
-                _check_variables(program, diagnostics)
+            if program.image not in checked:
+                checked.add(program.image)
+                _check_variables(program.image, diagnostics)
 
 
 def check_is_swept(compilation: Compilation, unit: str, diagnostics: Diagnostics) -> None:
@@ -57,12 +58,13 @@ def _check_alone(compilation: Compilation, unit: str, diagnostics: Diagnostics) 
             )
 
 
-def _check_variables(program: Program, diagnostics: Diagnostics) -> None:
-    for variable in program.env:
+def _check_variables(own: OwnImage, diagnostics: Diagnostics) -> None:
+    for variable in own.env:
         if not _ENVIRONMENT_NAME.fullmatch(variable):
             diagnostics.report(
                 codes.TARGET_NAME,
-                f"class `{program.cls.name}`: `{variable}` is no name of an environment variable",
-                program.cls.span,
+                f"class `{own.component_class}`: `{variable}` is no name of an environment "
+                "variable",
+                own.span,
                 hint="rename it",
             )

@@ -34,7 +34,7 @@ def _elsewhere(compilation: Compilation) -> dict[str, str]:
     for unit, programs in programs_of(compilation).items():
         own = compilation.layout.units[unit]
         images = dict.fromkeys(
-            f"`{image_of(str(one.said['image']), compilation.placement.stack)}`" for one in programs
+            f"`{image_of(one.image.image, compilation.placement.stack)}`" for one in programs
         )
         found[unit] = (
             f"{_place(light[unit])}, that makes a {_place(own)}, from {', '.join(images)}; "

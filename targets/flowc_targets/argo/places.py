@@ -6,13 +6,9 @@ leads (decision 0034). What the step asks for belongs to these pods; the unit's 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
-from flowc_targets._shared.names import object_name
 from flowc_targets.argo.identity import base_name, metadata, places_name
-from flowc_targets.argo.limits import OBJECT_NAME
 from flowc_targets.argo.means import PLACES, Means
 from flowc_targets.argo.pods import (
     container,
@@ -22,6 +18,7 @@ from flowc_targets.argo.pods import (
     security_context,
     volumes,
 )
+from flowc_targets.argo.template_objects import template_name, template_objects
 
 if TYPE_CHECKING:
     from flowc.ir.layout import Unit
@@ -31,8 +28,6 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 VARIABLE = "FLOWC_PLACES"
-_DIGITS = 8
-_BASE = OBJECT_NAME - len("-places-") - _DIGITS
 
 
 def units_in_places(compilation: Compilation) -> dict[str, Unit]:
@@ -48,39 +43,26 @@ def has_places(compilation: Compilation) -> bool:
 
 def place_templates(compilation: Compilation, release: Release) -> list[Document]:
     """Return the PodTemplates of places: one for all units that ask for the same."""
-    found = {}
-    for unit in units_in_places(compilation).values():
-        template = _template(unit, compilation, release)
-        found[_name(template, compilation)] = template
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "PodTemplate",
-            "metadata": metadata(compilation, name, plan=release.digest),
-            "template": found[name],
-        }
-        for name in sorted(found)
-    ]
+    named = dict(_named_templates(compilation, release).values())
+    return template_objects(named, compilation, release)
 
 
 def place_means(compilation: Compilation, release: Release) -> dict[str, Means]:
     """Return how each unit in several places has them started."""
+    account = places_name(compilation)
     return {
-        name: Means(
-            PLACES,
-            places_name(compilation),
-            VARIABLE,
-            _name(_template(unit, compilation, release), compilation),
-            owns=True,
-        )
-        for name, unit in units_in_places(compilation).items()
+        unit: Means(PLACES, account, VARIABLE, name, owns=True)
+        for unit, (name, _) in _named_templates(compilation, release).items()
     }
 
 
-def _name(template: Document, compilation: Compilation) -> str:
-    """Return the name of a PodTemplate: by what it says, as a plan's is."""
-    digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
-    return f"{object_name(base_name(compilation), _BASE)}-places-{digest[:_DIGITS]}"
+def _named_templates(compilation: Compilation, release: Release) -> dict[str, tuple[str, Document]]:
+    """Return the PodTemplate of each unit's places, with its name."""
+    found = {}
+    for id, unit in units_in_places(compilation).items():
+        template = _template(unit, compilation, release)
+        found[id] = template_name(template, "places", compilation), template
+    return found
 
 
 def _template(unit: Unit, compilation: Compilation, release: Release) -> Document:

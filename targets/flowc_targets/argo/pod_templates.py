@@ -7,18 +7,14 @@ and what a run makes is what was reviewed. A unit's process adds which call it i
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
-from flowc_shim.components.command_contract import command_line, contract_paths
+from flowc_shim.components.command_contract import contract_paths
 from flowc_shim.contract.secrets import named_secret
 from flowc_shim.engines.pod_state import COLLECT, PROGRAM, STAGE
 from flowc_shim.engines.pod_words import unexpanded
-from flowc_targets._shared.names import object_name
 from flowc_targets.argo.classes.objects import CONTAINER_SECURITY
 from flowc_targets.argo.identity import base_name, metadata
-from flowc_targets.argo.limits import OBJECT_NAME
 from flowc_targets.argo.pods import (
     USER,
     fixed_settings,
@@ -29,6 +25,7 @@ from flowc_targets.argo.pods import (
 )
 from flowc_targets.argo.programs import programs_of
 from flowc_targets.argo.secret_variables import secret_variable
+from flowc_targets.argo.template_objects import template_name, template_objects
 
 if TYPE_CHECKING:
     from flowc.target import Compilation
@@ -43,7 +40,6 @@ FOLDER = "/flowc"
 """Where the program finds its folder; the helpers have it there too."""
 
 PLAN = "/plan"
-DIGITS = 8
 GRACE_SECONDS = 10
 """What a program that has to end is given to do so."""
 
@@ -53,31 +49,25 @@ SKIP = "eks.amazonaws.com/skip-containers"
 
 
 def template_names(compilation: Compilation, release: Release) -> dict[Program, str]:
-    """Return the name of each program's PodTemplate: by what it says, as a plan's is."""
-    found: dict[Program, str] = {}
-    for programs in programs_of(compilation).values():
-        for program in programs:
-            if program not in found:
-                spec = _template(program, compilation, release)
-                digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
-                text = f"{base_name(compilation)}-{program.component.strip('/')}"
-                name = object_name(text, OBJECT_NAME - DIGITS - 1)
-                found[program] = f"{name}-{digest[:DIGITS]}"
-    return found
+    """Return the name of each program's PodTemplate."""
+    return {program: name for program, (name, _) in _named(compilation, release).items()}
 
 
 def pod_templates(compilation: Compilation, release: Release) -> list[Document]:
     """Return the PodTemplates of a flow, one of each."""
-    found = {
-        name: {
-            "apiVersion": "v1",
-            "kind": "PodTemplate",
-            "metadata": metadata(compilation, name, plan=release.digest),
-            "template": _template(program, compilation, release),
-        }
-        for program, name in template_names(compilation, release).items()
-    }
-    return [found[name] for name in sorted(found)]
+    named = dict(_named(compilation, release).values())
+    return template_objects(named, compilation, release)
+
+
+def _named(compilation: Compilation, release: Release) -> dict[Program, tuple[str, Document]]:
+    found: dict[Program, tuple[str, Document]] = {}
+    for programs in programs_of(compilation).values():
+        for program in programs:
+            if program not in found:
+                template = _template(program, compilation, release)
+                word = program.image.component.strip("/")
+                found[program] = template_name(template, word, compilation), template
+    return found
 
 
 def _template(program: Program, compilation: Compilation, release: Release) -> Document:
@@ -107,21 +97,19 @@ def _template(program: Program, compilation: Compilation, release: Release) -> D
 
 def _program(program: Program, compilation: Compilation) -> Document:
     """Return the program's container, which has nothing of the shim's: no store, no token."""
-    stack = compilation.placement.stack
-    said = program.said
+    own = program.image
     found: Document = {
         "name": PROGRAM,
-        "image": image_of(str(said["image"]), stack),
+        "image": image_of(own.image, compilation.placement.stack),
         "imagePullPolicy": "IfNotPresent",
     }
-    for key in ("command", "args"):
-        words = command_line({key: said.get(key)})
+    for key, words in (("command", own.command), ("args", own.args)):
         if words:
             found[key] = [unexpanded(word) for word in words]
     paths = [{"name": name, "value": value} for name, value in contract_paths(FOLDER).items()]
     return {
         **found,
-        "env": [*(_variable(name, value) for name, value in program.env.items()), *paths],
+        "env": [*(_variable(name, value) for name, value in own.env.items()), *paths],
         "resources": resources(program.needs),
         # The last lines of one that fails, if its log cannot be read.
         "terminationMessagePolicy": "FallbackToLogsOnError",

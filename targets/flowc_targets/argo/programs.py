@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from flowc.ir.own_images import own_images
 from flowc_shim.components.pods import PODS
 from flowc_targets.argo.identity import programs_name
 from flowc_targets.argo.means import PROGRAMS, Means
@@ -19,49 +20,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from flowc.ir.layout import Layout
+    from flowc.ir.own_images import OwnImage
     from flowc.ir.placement import PlacedCall
     from flowc.source.model import Needs
-    from flowc.source.stack_model import ComponentClass, Profile
+    from flowc.source.stack_model import Profile
     from flowc.target import Compilation
-    from flowc_shim.contract.json_types import Json
-
-CONTAINER = "container"
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A component of a class, with what the steps that call it ask for.
+    """A component with an image of its own, and what the steps that call it ask for.
 
     ``room``: that as text, which is the same for the same.
     """
 
-    name: str
-    component: str
+    image: OwnImage
     room: str
-    cls: ComponentClass = field(compare=False)
     needs: Needs | None = field(compare=False)
     profile: Profile | None = field(compare=False)
-
-    @property
-    def said(self) -> Mapping[str, Any]:
-        """Return what the stack says of it: ``image``, ``command``, ``args``, ``env``."""
-        components: Any = self.cls.config["components"]
-        said: Mapping[str, Any] = components[self.component]
-        return said
-
-    @property
-    def env(self) -> Mapping[str, Json]:
-        """Return the variables that it gets from the stack."""
-        return self.said.get("env") or {}
 
 
 def has_programs(compilation: Compilation) -> bool:
     """Whether a flow of the release has a step with a program in a pod of its own."""
     return any(
-        cls.type == CONTAINER
-        for one in compilation.family
-        for call in one.placement.calls.values()
-        for cls in call.classes
+        own_images(call) for one in compilation.family for call in one.placement.calls.values()
     )
 
 
@@ -72,7 +54,7 @@ def programs_of(compilation: Compilation) -> dict[str, tuple[Program, ...]]:
             program
             for path in unit.steps
             if path in compilation.placement.calls
-            for program in _programs(compilation, compilation.placement.calls[path])
+            for program in _programs(compilation.placement.calls[path])
         )
         for unit in compilation.layout.units.values()
         if unit.kind == "steps"
@@ -80,13 +62,9 @@ def programs_of(compilation: Compilation) -> dict[str, tuple[Program, ...]]:
     return {unit: programs for unit, programs in found.items() if programs}
 
 
-def _programs(compilation: Compilation, call: PlacedCall) -> Iterator[Program]:
-    classes = compilation.placement.stack.classes
-    for candidate in call.candidates:
-        cls = classes.get(candidate.component_class)
-        if cls is not None and cls.type == CONTAINER:
-            room = _room(call.needs, call.profile)
-            yield Program(cls.name, candidate.component, room, cls, call.needs, call.profile)
+def _programs(call: PlacedCall) -> Iterator[Program]:
+    for image in own_images(call):
+        yield Program(image, _room(call.needs, call.profile), call.needs, call.profile)
 
 
 def _room(needs: Needs | None, profile: Profile | None) -> str:
@@ -119,7 +97,8 @@ def program_means(compilation: Compilation, templates: Mapping[Program, str]) ->
     for programs in units.values():
         for one in programs:
             classes = rooms.setdefault(one.room, {})
-            classes.setdefault(one.name, {})[one.component] = templates[one]
+            of_class = classes.setdefault(one.image.component_class, {})
+            of_class[one.image.component] = templates[one]
     return {unit: _means(compilation, rooms[programs[0].room]) for unit, programs in units.items()}
 
 
