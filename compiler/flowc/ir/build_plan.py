@@ -147,14 +147,17 @@ def _body(
         max_items=fan_out[0],
         records=loop.records,
         lanes=fan_out[1],
-        flow=None if loop.flow is None else _flow(loop.flow),
+        flow=None
+        if loop.flow is None
+        else _flow(loop.flow, placement.flow_timeouts.get(step.path)),
     )
 
 
-def _flow(flow: SubFlow) -> PlanFlow:
+def _flow(flow: SubFlow, timeout: float | None) -> PlanFlow:
     return PlanFlow(
         flow.input_schema.value if flow.input_schema else None,
         flow.output_schema.value if flow.output_schema else None,
         tuple(flow.variables),
         flow.fail_fast,
+        timeout,
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flowc.diagnostics import Span
     from flowc.source.model import (
         At,
+        FromVariable,
         Needs,
         SourceCache,
         SourceFlow,
@@ -68,7 +69,7 @@ class SubFlow:
     """What a body of one pass has if it is a flow of its own.
 
     ``variables``: schemas of those whose values the step gives. ``fail_fast``: a failure in it
-    stops what runs in it.
+    stops what runs in it. ``timeout``: its time in seconds, from when the step begins.
     """
 
     file: str
@@ -76,6 +77,7 @@ class SubFlow:
     output_schema: At[Json] | None = None
     variables: Mapping[str, Json] = field(default_factory=dict)
     fail_fast: bool = False
+    timeout: At[float | FromVariable] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Loop:
     output: v.Value
     items: v.Value | None = None
     product: tuple[tuple[str, v.Value], ...] = ()
-    concurrency: int | v.VariableRef = 100
+    concurrency: int | FromVariable = 100
     tolerance: Tolerance = NO_TOLERANCE
     records: bool = False
     flow: SubFlow | None = None
@@ -147,10 +149,10 @@ class Step:
     join_any: bool = False
     guard: v.Guard = None
     on_error: OnError = FAIL
-    timeout: At[float | v.VariableRef] | None = None
+    timeout: At[float | FromVariable] | None = None
     retry: SourceRetry | None = None
     cache: SourceCache | None = None
-    resources: At[str | Needs | v.VariableRef] | None = None
+    resources: At[str | Needs | FromVariable] | None = None
     root: bool = False
     plain: bool = True
     may_skip: bool = False
@@ -177,7 +179,7 @@ class Program:
     step_schemas: Mapping[str, At[Json]] = field(default_factory=dict)
     variables: tuple[SourceVariable, ...] = ()
     fail_fast: bool = False
-    timeout: At[float | v.VariableRef] | None = None
+    timeout: At[float | FromVariable] | None = None
     enforce_schemas: bool = True
     implicit_defaults: bool = False
     unconsumed_steps_run: bool = True

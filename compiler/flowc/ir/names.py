@@ -10,7 +10,7 @@ from flowc.diagnostics import Diagnostics, Span, codes
 from flowc_shim.contract.scopes import FINALLY
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Collection, Mapping, Set
 
 ROOTS = frozenset({"input", "vars", "run", "steps", "trigger"})
 
@@ -73,4 +73,23 @@ def report_inside_condition(name: str, span: Span | None, diagnostics: Diagnosti
         f"the condition is tested before a pass begins, and step `{name}` is part of a pass",
         span,
         hint="put it into the loop's `output`, which is the next `state`, and test that",
+    )
+
+
+def report_unknown_step(
+    name: str,
+    span: Span | None,
+    known: Collection[str],
+    written: Mapping[str, Span],
+    diagnostics: Diagnostics,
+) -> None:
+    """Report a step that is none; ``known``: the ids that are, ``written``: where they stand."""
+    near = get_close_matches(name, list(known), n=1)
+    diagnostics.report(
+        codes.UNKNOWN_STEP,
+        f"`{name}` is not a step of this flow",
+        span,
+        label="no step has this id",
+        secondary=[(written.get(near[0]), "did you mean this one?")] if near else [],
+        hint=f"write `{near[0]}`" if near else "refer to the id of a step in `steps`",
     )

@@ -81,7 +81,8 @@ class PlacedCall:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """All of it: ``calls`` by step path, ``concurrency`` by loop path.
+    """All of it: ``calls`` by step path, ``concurrency`` by loop path, ``flow_timeouts`` in seconds
+    by the path of the step that is the flow.
 
     ``secrets``: plain values of secret variables (local runs only); they never enter a plan.
     ``endpoints``: the address of each class that the target brings up itself. ``timeout``: seconds
@@ -98,6 +99,7 @@ class Placement:
     branch: str = ""
     endpoints: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
+    flow_timeouts: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, At[str]] = field(default_factory=dict)
 
     def bound_files(self) -> Iterator[At[str]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.ir.model import Call, Loop, Program, Step, SubFlow, While
-from flowc.ir.names import Names, report_inner, report_inside_condition
+from flowc.ir.names import Names, report_inner, report_inside_condition, report_unknown_step
 from flowc.ir.references import rewrite, span_of, step_uses
 from flowc.ir.scopes import Around, Scope, enter, find_foreach, find_while, join
+from flowc.ir.settings import Settings
 from flowc.ir.step_data import data_of
 from flowc.ir.sub_flows import (
     Inside,
@@ -63,6 +63,13 @@ class _Resolver:
         declared = frozenset(variable.name for variable in self.flow.variables)
         return Names(declared, self.diagnostics)
 
+    @property
+    def settings(self) -> Settings:
+        """Return what fixes the settings of the flow and of its steps."""
+        if self.inside is None:
+            return Settings(self.names, {}, None, self.diagnostics)
+        return Settings(self.names, self.inside.given, self.inside.around, self.diagnostics)
+
     def run(self) -> Program:
         self.merged.update((variable.name, variable) for variable in self.flow.variables)
         self.step_schemas.update(self.flow.step_schemas)
@@ -85,7 +92,7 @@ class _Resolver:
             step_schemas=self.step_schemas,
             variables=tuple(self.merged.values()),
             fail_fast=flow.fail_fast,
-            timeout=self._timeout(flow.timeout),
+            timeout=self.settings.at(flow.timeout, "`timeout`"),
             enforce_schemas=flow.facts.enforce_schemas,
             implicit_defaults=flow.facts.implicit_defaults,
             unconsumed_steps_run=flow.facts.unconsumed_steps_run,
@@ -109,16 +116,6 @@ class _Resolver:
                 )
         if last:
             self._steps(last, enter(FINALLY, last, (), outer.paths, self.diagnostics))
-
-    def _timeout(
-        self, timeout: At[float | v.VariableRef] | None
-    ) -> At[float | v.VariableRef] | None:
-        if timeout is not None and isinstance(timeout.value, v.VariableRef):
-            reference = timeout.value
-            self.names.check_variable(
-                reference.name, timeout.span, has_default=reference.default is not None
-            )
-        return timeout
 
     def _remember_inner_ids(self, steps: Iterable[SourceStep], scope: str) -> None:
         for step in steps:
@@ -168,7 +165,7 @@ class _Resolver:
         if flow is None or not isinstance(step.body, Loop):
             return  # it could not be read, which was reported
         refuse_secrets(step.body.items, self.merged, self.diagnostics)
-        inside = enter_sub_flow(sub, flow, path, self.merged, self.diagnostics)
+        inside = enter_sub_flow(sub, flow, path, self.merged, self.settings)
         self.step_schemas.update((join(path, k), schema) for k, schema in flow.step_schemas.items())
         inner = _Resolver(
             flow, self.diagnostics, self.steps, self.id_spans, {}, self.merged,
@@ -178,7 +175,8 @@ class _Resolver:
         scope = enter(path, flow.steps, (), {}, self.diagnostics)
         inner._steps(flow.steps, scope)
         output = inner._value(flow.output, scope, None)
-        self.steps[path] = replace(step, body=replace(step.body, output=output, flow=inside.facts))
+        facts = replace(inside.facts, timeout=inner.settings.at(flow.timeout, "`timeout`"))
+        self.steps[path] = replace(step, body=replace(step.body, output=output, flow=facts))
 
     def _with_inner_values(
         self,
@@ -210,6 +208,7 @@ class _Resolver:
         return tuple(step for step in found if not step.startswith(prefix))
 
     def _step(self, source: SourceStep, path: str, scope: Scope) -> Step:
+        source = self.settings.of_step(source)
         body = self._body(source, path, scope)
         when = source.when
         if when is not None:
@@ -337,24 +336,10 @@ class _Resolver:
                 return None
             report_inner(name, self.inner_ids[name], span, self.diagnostics)
         elif path is None:
-            self._unknown(name, span, scope)
+            known = _all_steps((*self.flow.steps, *self.flow.finally_steps))
+            written = {step.id.value: step.id.span for step in known}
+            report_unknown_step(name, span, scope.paths, written, self.diagnostics)
         return path
-
-    def _unknown(self, name: str, span: Span | None, scope: Scope) -> None:
-        near = get_close_matches(name, list(scope.paths), n=1)
-        secondary = []
-        if near:
-            known = (*self.flow.steps, *self.flow.finally_steps)
-            steps = {step.id.value: step.id.span for step in _all_steps(known)}
-            secondary = [(steps.get(near[0]), "did you mean this one?")]
-        self.diagnostics.report(
-            codes.UNKNOWN_STEP,
-            f"`{name}` is not a step of this flow",
-            span,
-            label="no step has this id",
-            secondary=secondary,
-            hint=f"write `{near[0]}`" if near else "refer to the id of a step in `steps`",
-        )
 
     def _expression(
         self, expr: v.Expr, scope: Scope, here: str | None, names: frozenset[str] | set[str]

@@ -19,6 +19,9 @@ from flowc.source.model import SourceLoop
 from flowc_shim.language import values as v
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.ir.settings import Settings
     from flowc.source.model import (
         SourceCall,
         SourceFlow,
@@ -31,10 +34,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """A sub-flow at ``path``, and what it is."""
+    """A sub-flow at ``path``, and what it is.
+
+    ``given``: the values of its variables that the step gives, as they are written in the flow
+    ``around`` it.
+    """
 
     path: str
     facts: SubFlow
+    given: Mapping[str, v.Value]
+    around: Settings
     diagnostics: Diagnostics
 
     def input(self, ref: v.InputRef) -> v.Value:
@@ -66,18 +75,20 @@ def enter_sub_flow(
     flow: SourceFlow,
     path: str,
     merged: dict[str, SourceVariable],
-    diagnostics: Diagnostics,
+    around: Settings,
 ) -> Inside:
     """Return the inside of the sub-flow at ``path``; ``merged`` gets the variables that it shares.
 
     Reports variables that are given and not declared, of another type, or declared in two ways.
     """
+    diagnostics = around.diagnostics
     given = given_variables(sub, flow, diagnostics)
     for variable in flow.variables:
         if variable.name not in given:
             _merge(variable, sub, merged, diagnostics)
     facts = SubFlow(flow.file, flow.input_schema, flow.output_schema, given, flow.fail_fast)
-    return Inside(path, facts, diagnostics)
+    values = {name.value: value for name, value in sub.variables}
+    return Inside(path, facts, values, around, diagnostics)
 
 
 def starting_call(

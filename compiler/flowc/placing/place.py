@@ -64,6 +64,7 @@ def place(
     rules = VariableRules(require_values, local, sole_flow)
     sources = _sources(stack, environment)
     variables = resolve_variables(program, sources, sets or {}, rules, diagnostics)
+    given = frozenset(one.name for one in program.variables if one.given)
     name = None if environment is None else environment.name
     # of two that say the same thing the project's wins, and then the later one
     told = [one for one in (*stack.bindings, *bindings) if one.flow in (None, flow)]
@@ -75,7 +76,7 @@ def place(
         schemas=DeclaredSchemas(program),
         stack=stack,
         routing=compile_stack_routes(stack, has_all_routes, diagnostics),
-        fixed=Fixed(variables.known, diagnostics),
+        fixed=Fixed(variables.known, given, diagnostics),
         bound=bindings_of(program, name, of_steps, stack, diagnostics),
         ports=ports,
         others=OtherStacks(stack, stacks or {}, diagnostics),
@@ -85,7 +86,7 @@ def place(
         diagnostics=diagnostics,
     )
     calls, concurrency, complete = placing.steps()
-    timeout = placing.fixed.timeout(program.timeout)
+    timeout, flow_timeouts = placing.fixed.timeout(program.timeout), placing.flow_timeouts()
     if not complete:
         return None
     return Placement(
@@ -97,6 +98,7 @@ def place(
         project=project,
         branch=branch,
         timeout=timeout,
+        flow_timeouts=flow_timeouts,
         data=ports.run,
     )
 
@@ -144,6 +146,16 @@ class _Placing:
             if call is not None:
                 calls[path] = call
         return calls, concurrency, complete
+
+    def flow_timeouts(self) -> dict[str, float]:
+        """Return the seconds that sub-flows have, by the path of their step."""
+        found: dict[str, float] = {}
+        for path, step in self.program.steps.items():
+            flow = step.body.flow if isinstance(step.body, Loop) else None
+            seconds = None if flow is None else self.fixed.timeout(flow.timeout)
+            if seconds is not None:
+                found[path] = seconds
+        return found
 
     def _placed(self, step: Step, body: Call) -> PlacedCall | None:
         call = self._call(step, body) if body.detached is None else self.detached.get(step.path)

@@ -41,7 +41,7 @@ def resources_of(
     if written is None:
         return None
     value: object = written.value
-    if isinstance(value, v.VariableRef):
+    if isinstance(value, v.VariableRef | v.Literal):
         value = fixed.look_up(value, "`resources`", written.span)
     if isinstance(value, Needs):
         return StepResources(value, written.span)

@@ -90,8 +90,6 @@ class _Linker:
             why, hint = "it is a Stepflow file", "give it `schema: flowc/v1`"
         elif flow.finally_steps:
             why, hint = "it has `finally`", "write `finally` in the outermost flow" + _OR_DETACHED
-        elif flow.timeout is not None:
-            why, hint = "it has a `timeout` of its own", "give its steps a `timeout`" + _OR_DETACHED
         if why is None:
             return True
         self.diagnostics.report(

@@ -10,22 +10,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from flowc_shim.contract.policies import FAIL, NO_TOLERANCE, OnError, Tolerance
+from flowc_shim.language import values as v
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc.diagnostics import Span
     from flowc_shim.contract.json_types import Json
-    from flowc_shim.language import values as v
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+FromVariable = v.VariableRef | v.Literal
+"""Where a variable says a setting: that variable, or the plain value that it has there."""
 
 
 @dataclass(frozen=True, slots=True)
-class At(Generic[T]):
+class At(Generic[T_co]):
     """Something with the place where it was written."""
 
-    value: T
+    value: T_co
     span: Span
 
 
@@ -49,7 +52,7 @@ class Facts:
 class SourceBudget:
     """A ``retry.<class>`` as written; None where the class's default holds. Times in seconds."""
 
-    max: int | v.VariableRef | None = None
+    max: int | FromVariable | None = None
     delay: float | None = None
     factor: float | None = None
     cap: float | None = None
@@ -144,7 +147,7 @@ class SourceLoop:
     span: Span
     items: v.Value | None = None
     product: tuple[tuple[str, v.Value], ...] = ()
-    concurrency: int | v.VariableRef = 100
+    concurrency: int | FromVariable = 100
     tolerance: Tolerance = NO_TOLERANCE
     records: bool = False
     flow: SourceSubFlow | None = None
@@ -176,11 +179,11 @@ class SourceStep:
     needs: tuple[At[str], ...] = ()
     when: v.Condition | None = None
     join_any: bool = False
-    timeout: At[float | v.VariableRef] | None = None
+    timeout: At[float | FromVariable] | None = None
     retry: SourceRetry | None = None
     cache: SourceCache | None = None
     on_error: OnError = FAIL
-    resources: At[str | Needs | v.VariableRef] | None = None
+    resources: At[str | Needs | FromVariable] | None = None
     must_execute: bool = False
     tags: tuple[str, ...] = ()
     output_schema: Json = None
@@ -204,7 +207,7 @@ class SourceFlow:
     step_schemas: Mapping[str, At[Json]] = field(default_factory=dict)
     variables: tuple[SourceVariable, ...] = ()
     fail_fast: bool = False
-    timeout: At[float | v.VariableRef] | None = None
+    timeout: At[float | FromVariable] | None = None
     finally_steps: tuple[SourceStep, ...] = ()
     tags: tuple[str, ...] = ()
     owner: str | None = None

@@ -150,6 +150,8 @@ def _loop_to_json(loop: PlanLoop) -> dict[str, Any]:
         out["flow"] = {**schemas, "variables": list(loop.flow.variables)}
         if loop.flow.fail_fast:
             out["flow"]["fail_fast"] = True
+        if loop.flow.timeout is not None:
+            out["flow"]["timeout"] = loop.flow.timeout
     if loop.lanes:
         out["lanes"] = loop.lanes
     return out
@@ -173,7 +175,8 @@ def _loop_from_json(raw: dict[str, Any]) -> PlanLoop:
 
 def _flow_from_json(raw: dict[str, Any]) -> PlanFlow:
     variables = tuple(raw["variables"])
-    return PlanFlow(raw["input"], raw["output"], variables, raw.get("fail_fast", False))
+    fail_fast, timeout = raw.get("fail_fast", False), raw.get("timeout")
+    return PlanFlow(raw["input"], raw["output"], variables, fail_fast, timeout)
 
 
 def _while_to_json(loop: PlanWhile) -> dict[str, Any]:

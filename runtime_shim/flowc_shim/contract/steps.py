@@ -58,13 +58,14 @@ class PlanFlow:
     """What makes a loop of one item a sub-flow: the item is ``{input, variables}``.
 
     ``variables``: the names of those whose values the item holds. ``fail_fast``: a failure in it
-    stops what runs in it.
+    stops what runs in it. ``timeout``: in seconds from when the item is decided.
     """
 
     input_schema: Json = None
     output_schema: Json = None
     variables: tuple[str, ...] = ()
     fail_fast: bool = False
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

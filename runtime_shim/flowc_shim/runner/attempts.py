@@ -17,6 +17,7 @@ from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_e
 from flowc_shim.contract.steps import Candidate, PlanCall, PlanStep
 from flowc_shim.language.evaluate import Scope, SkippedReference, retry_condition
 from flowc_shim.language.paths import PathNotFound, follow, parse_path
+from flowc_shim.runner.deadline import time_left
 from flowc_shim.runner.host import Host
 from flowc_shim.runner.keys import Indices, indices_text
 from flowc_shim.schemas import SchemaMismatch, check_instance
@@ -90,7 +91,7 @@ def attempt_call(
             return given_up
         wait = _wait(call.retry, used, error)
         if wait > runtime.hold_waits or _called_once(runtime, call):
-            return Later(error, wait)
+            return _later(runtime, step, indices, error, wait)
         if runtime.cancelled.wait(wait):
             return Failure(_stopped(number))
         if runtime.journal.record(indices, step.path) is not None:
@@ -112,7 +113,16 @@ def due_later(runtime: Runtime, step: PlanStep, indices: Indices) -> Later | Non
     error = rows[-1].error or died(rows[-1].number)
     if _judge(call.retry, used, error, runtime.scope(step, indices)) is not None:
         return None
-    return Later(error, _wait(call.retry, used, error))
+    return _later(runtime, step, indices, error, _wait(call.retry, used, error))
+
+
+def _later(
+    runtime: Runtime, step: PlanStep, indices: Indices, error: ErrorInfo, wait: float
+) -> Later:
+    """Return an attempt that is due after ``wait``, or when the step's time is over: no process
+    looks at the clock while an engine waits."""
+    left = time_left(runtime, step.scope, indices)
+    return Later(error, wait if left is None else min(wait, max(left, 0.0)))
 
 
 def _used(rows: list[AttemptRow]) -> dict[ErrorClass, int]:

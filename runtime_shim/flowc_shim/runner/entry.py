@@ -41,7 +41,7 @@ def decide_entry(runtime: Runtime, step: PlanStep, indices: Indices) -> Outcome 
         return Outcome.UPSTREAM_FAILED
     if any(outcome in NEVER_RAN for outcome in outcomes.values()):
         return Outcome.NOT_STARTED
-    if end_in_time(runtime, step.scope) or is_failing(runtime, step.scope, indices):
+    if end_in_time(runtime, step.scope, indices) or is_failing(runtime, step.scope, indices):
         return Outcome.NOT_STARTED
     if _skipped_by_edges(step, outcomes, scope):
         return Outcome.SKIPPED

@@ -239,15 +239,17 @@ class Journal(AttemptRows, FailingRows):
     def commit_loop(self, indices: Indices, loop: str, record: LoopRecord) -> LoopRecord:
         """Decide the items of a loop, or adopt those that it already has."""
         lists: dict[str, Any] = {"items": record.items, "product": record.product}
-        row = self._decide(
-            keys.loop_key(self.run, indices, loop), {"count": record.count, **self._pack(lists)}
-        )
+        decided = {"count": record.count, "started": time.time(), **self._pack(lists)}
+        row = self._decide(keys.loop_key(self.run, indices, loop), decided)
         return self._loop(row)
 
     def _loop(self, row: dict[str, Json]) -> LoopRecord:
         lists = self._unpack(row)
         return LoopRecord(
-            row["count"], lists["items"], [(name, values) for name, values in lists["product"]]
+            row["count"],
+            lists["items"],
+            [(name, values) for name, values in lists["product"]],
+            row.get("started", 0.0),
         )
 
     def read_rollups(self, indices: Indices, loop: str, wanted: Sequence[tuple[int, int]]) -> int:

@@ -10,6 +10,7 @@ from flowc_shim.contract.errors import ErrorClass, ErrorInfo, FlowError, final_e
 from flowc_shim.contract.outcomes import BLOCKS_READERS, FAILS_THE_FLOW, NEVER_RAN, Outcome
 from flowc_shim.contract.steps import PlanLoop, PlanStep
 from flowc_shim.language.evaluate import SkippedReference, evaluate
+from flowc_shim.runner.deadline import timeout_of_flow
 from flowc_shim.runner.entry import decide_entry
 from flowc_shim.runner.lanes import read_rollups
 from flowc_shim.runner.records import LoopRecord, StepRecord
@@ -195,6 +196,9 @@ def _collect_item(
         if record.outcome in FAILS_THE_FLOW and first is None:
             first = record
         outcomes.add(record.outcome)
+    late = timeout_of_flow(runtime, step, indices)
+    if late is not None:
+        return _Item(Outcome.TIMED_OUT, error=late)
     if first is not None:
         return _Item(first.outcome, error=first.error)
     if outcomes & BLOCKS_READERS:  # by a failure outside of the loop

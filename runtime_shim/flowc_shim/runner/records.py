@@ -47,11 +47,15 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class LoopRecord:
-    """The decided items of a loop: one list, or named lists whose product they are."""
+    """The decided items of a loop: one list, or named lists whose product they are.
+
+    ``started``: when they were decided, in seconds since the epoch.
+    """
 
     count: int
     items: list[Json] | None
     product: list[tuple[str, list[Json]]]
+    started: float = 0.0
 
     def item(self, index: int) -> Json:
         """Return item ``index``; in a product the last name varies fastest."""

@@ -237,23 +237,23 @@ def _decide_step(runtime: Runtime, path: str, indices: Indices) -> StepRecord | 
 
 @contextmanager
 def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Runtime]:
-    """Yield the runtime for the unit, whose calls end when the run's time is over.
+    """Yield the runtime for the unit, whose calls end when the time is over that it is in.
 
     Under ``failFast`` they end soon after the unit's scope failed as well. Only this unit's: what a
     process runs for another item goes on if that item does.
     """
     wanted = stopping_keys(runtime, unit.scope, indices)
-    if not wanted and time_left(runtime, unit.scope) is None:
+    if not wanted and time_left(runtime, unit.scope, indices) is None:
         yield runtime
         return
     stop = threading.Event()
     with runtime.part() as part:
 
         def watch() -> None:
-            while not stop.wait(_pause(part, unit.scope, asks=bool(wanted))):
+            while not stop.wait(_pause(part, unit.scope, indices, asks=bool(wanted))):
                 # a store that is away for a while says nothing: look again
                 with suppress(StoreUnavailable):
-                    late = end_in_time(part, unit.scope)
+                    late = end_in_time(part, unit.scope, indices)
                     if late or (wanted and part.journal.any_key(wanted)):
                         part.cancel()
                         return
@@ -267,9 +267,9 @@ def _watching(runtime: Runtime, unit: PlanUnit, indices: Indices) -> Iterator[Ru
             watcher.join()
 
 
-def _pause(runtime: Runtime, scope: str, *, asks: bool) -> float:
+def _pause(runtime: Runtime, scope: str, indices: Indices, *, asks: bool) -> float:
     """Return after how many seconds a watcher looks again; ``asks``: for a failure too."""
-    left = time_left(runtime, scope)
+    left = time_left(runtime, scope, indices)
     if left is None or left <= 0:
         return POLL_SECONDS
     return min(left, POLL_SECONDS) if asks else left

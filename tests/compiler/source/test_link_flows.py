@@ -92,7 +92,6 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     "text",
     [
         "schema: https://stepflow.org/schemas/v1/flow.json\nsteps: [{id: x, component: /f}]\n",
-        "timeout: 3s\nsteps: []\n",
         "steps: []\nfinally: [{id: x, component: /f}]\n",
         "schemas: {properties: {variables: {type: object, properties: {n: {default: 2}}}}}\n",
     ],
