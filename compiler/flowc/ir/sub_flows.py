@@ -44,7 +44,6 @@ class Inside:
     facts: SubFlow
     given: Mapping[str, v.Value]
     around: Settings
-    diagnostics: Diagnostics
 
     def input(self, ref: v.InputRef) -> v.Value:
         """Return what ``$input`` is in this flow."""
@@ -55,7 +54,7 @@ class Inside:
         if ref.name not in self.facts.variables:
             return ref
         if ref.path and ref.default is not None:
-            self.diagnostics.report(
+            self.around.diagnostics.report(
                 codes.NOT_A_SUB_FLOW,
                 f"variable `{ref.name}` has its value from the step, and so no `default` "
                 "behind a path",
@@ -88,7 +87,7 @@ def enter_sub_flow(
             _merge(variable, sub, merged, diagnostics)
     facts = SubFlow(flow.file, flow.input_schema, flow.output_schema, given, flow.fail_fast)
     values = {name.value: value for name, value in sub.variables}
-    return Inside(path, facts, values, around, diagnostics)
+    return Inside(path, facts, values, around)
 
 
 def starting_call(

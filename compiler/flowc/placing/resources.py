@@ -10,8 +10,7 @@ from flowc.diagnostics import Diagnostics, Span, codes
 from flowc.placing.fixed_values import MISSING, Fixed
 from flowc.source.decode_policies import merge_needs
 from flowc.source.fields import describe
-from flowc.source.model import At, Needs
-from flowc_shim.language import values as v
+from flowc.source.model import At, FromVariable, Needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +40,7 @@ def resources_of(
     if written is None:
         return None
     value: object = written.value
-    if isinstance(value, v.VariableRef | v.Literal):
+    if isinstance(value, FromVariable):
         value = fixed.look_up(value, "`resources`", written.span)
     if isinstance(value, Needs):
         return StepResources(value, written.span)

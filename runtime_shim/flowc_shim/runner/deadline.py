@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from flowc_shim.contract.errors import ErrorClass, ErrorInfo
 from flowc_shim.contract.scopes import ROOT, in_finally
 from flowc_shim.contract.steps import PlanLoop
-from flowc_shim.runner.sub_flows import flow_around
+from flowc_shim.runner.sub_flows import flows_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,10 +43,9 @@ class _Time:
 
 
 def time_left(runtime: Runtime, scope: str = ROOT, indices: Indices = ()) -> float | None:
-    """Return the seconds until the time of this place is over (negative: it is), None if it has
-    all.
+    """Return the seconds until the time of this place is over, None if it has all there is.
 
-    The ``finally:`` steps have all the time they need.
+    Negative: it is over. The ``finally:`` steps have all the time they need.
     """
     return min((one.left for one in _times(runtime, scope, indices)), default=None)
 
@@ -92,14 +91,12 @@ def timeout_of_flow(runtime: Runtime, step: PlanStep, indices: Indices) -> Error
 
 
 def _times(runtime: Runtime, scope: str, indices: Indices) -> Iterator[_Time]:
-    plan, around = runtime.plan, flow_around(runtime.plan, scope)
-    while around is not None:
-        path, flow = around
+    plan = runtime.plan
+    for path, flow in flows_around(plan, scope):
         if flow.timeout is not None:
             here = runtime.indices_at(path, indices)
             started = runtime.loop_record(path, here[:-1]).started
             yield _Time(path, here, flow.timeout, started + flow.timeout)
-        around = flow_around(plan, plan.steps[path].scope)
     if plan.timeout is None or in_finally(scope):
         return
     begun = runtime.journal.started()

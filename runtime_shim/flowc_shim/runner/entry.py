@@ -15,7 +15,7 @@ from flowc_shim.language.references import step_uses
 from flowc_shim.runner import keys
 from flowc_shim.runner.deadline import end_in_time
 from flowc_shim.runner.finally_steps import seen_outcome
-from flowc_shim.runner.sub_flows import flow_around
+from flowc_shim.runner.sub_flows import flows_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,11 +119,9 @@ def stopping_keys(runtime: Runtime, scope: str, indices: Indices) -> list[str]:
     """
     if runtime.plan.fail_fast:
         return failing_keys(runtime, scope, indices)
-    outermost, around = None, flow_around(runtime.plan, scope)
-    while around is not None:
-        path, flow = around
+    outermost = None
+    for path, flow in flows_around(runtime.plan, scope):
         outermost = path if flow.fail_fast else outermost
-        around = flow_around(runtime.plan, runtime.plan.steps[path].scope)
     return [] if outermost is None else failing_keys(runtime, scope, indices, outermost)
 
 

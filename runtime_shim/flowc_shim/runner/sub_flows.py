@@ -14,22 +14,28 @@ from flowc_shim.contract.steps import PlanFlow, PlanLoop, PlanStep
 from flowc_shim.schemas import SchemaMismatch, check_instance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flowc_shim.contract.json_types import Json
     from flowc_shim.contract.plan import Plan
     from flowc_shim.runner.records import LoopRecord
 
 
-def flow_around(plan: Plan, scope: str) -> tuple[str, PlanFlow] | None:
-    """Return path and facts of the sub-flow that the steps of ``scope`` are of, None for the run.
+def flows_around(plan: Plan, scope: str) -> Iterator[tuple[str, PlanFlow]]:
+    """Yield path and facts of the sub-flows around the steps of ``scope``, the nearest first.
 
     ``scope`` itself counts.
     """
     while not is_outermost(scope):
         body = plan.steps[scope].body
         if isinstance(body, PlanLoop) and body.flow is not None:
-            return scope, body.flow
+            yield scope, body.flow
         scope = plan.steps[scope].scope
-    return None
+
+
+def flow_around(plan: Plan, scope: str) -> tuple[str, PlanFlow] | None:
+    """Return path and facts of the sub-flow that the steps of ``scope`` are of, or None."""
+    return next(flows_around(plan, scope), None)
 
 
 def check_what_it_gets(plan: Plan, step: PlanStep, record: LoopRecord) -> None:
