@@ -54,6 +54,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("artifacts", "`$artifact`, `files`", "2"),
     Feature("ports", "inputs bound to files that are there", "10"),
     Feature("sub-flows", "`flow:`, part of the run around it", "8"),
+    Feature("sub-flow-timeout", "`timeout` of a sub-flow", "8"),
     Feature("detached", "`detached: true`: a run of its own", "8"),
     Feature("waits", "`await` for signals and approvals", "8"),
 )

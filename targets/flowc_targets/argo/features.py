@@ -66,6 +66,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "artifacts": lowered("the pod copies files in and out; between steps go references"),
     "ports": lowered("by the shim that begins the run, whoever starts it; files in buckets"),
     "sub-flows": lowered("templates of the same object, one more level of nesting"),
+    "sub-flow-timeout": lowered("kept by the shims of its steps, without a backstop"),
     "detached": lowered(
         "a Workflow of a template of its own, which the release has beside the flow's; a pod with "
         "an account that may do that creates it"

@@ -56,6 +56,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
     "artifacts": native("kept in `.flowc/artifacts` without an `artifact_store`"),
     "ports": native("`file://` too"),
     "sub-flows": NATIVE,
+    "sub-flow-timeout": NATIVE,
     "detached": native("beside the run that starts it; `flowc run` waits for both"),
     "waits": _later("`await` is"),
 }

@@ -70,6 +70,7 @@ FEATURES: Mapping[str, FeatureSupport] = {
         "states of the same machine: an inline Map of one pass; machines of their own, by "
         "`startExecution.sync:2`, where the run does not fit into one (1 MB, 25,000 events)"
     ),
+    "sub-flow-timeout": lowered("kept by the shims of its steps, without a backstop"),
     "detached": lowered(
         "an execution of a state machine of its own, which the release has beside the flow's; the "
         "function that decides starts it"
